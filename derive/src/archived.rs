@@ -1,0 +1,144 @@
+//! How is an item archived? By rkyv's derives under larder's name, in a layout that is asserted.
+
+use proc_macro2::TokenStream;
+use quote::format_ident;
+use syn::visit_mut::VisitMut;
+use syn::{Data, Fields, Ident, TypePath};
+
+use crate::model::{Body, Field, Item};
+use crate::names::name_of;
+
+/// The item with rkyv's derives.
+pub(crate) fn expand_item(item: &Item) -> TokenStream {
+    let mut source = item.source.clone();
+    let attributes = code! {
+        #[derive(::larder::rkyv::Archive, ::larder::rkyv::Serialize, ::larder::rkyv::Deserialize)]
+        #[rkyv(
+            crate = ::larder::rkyv,
+            serialize_bounds(
+                __S: ::larder::rkyv::ser::Writer + ::larder::rkyv::ser::Allocator,
+                <__S as ::larder::rkyv::rancor::Fallible>::Error: ::larder::rkyv::rancor::Source,
+            ),
+            deserialize_bounds(
+                <__D as ::larder::rkyv::rancor::Fallible>::Error: ::larder::rkyv::rancor::Source,
+            ),
+            bytecheck(bounds(
+                __C: ::larder::rkyv::validation::ArchiveContext,
+                <__C as ::larder::rkyv::rancor::Fallible>::Error: ::larder::rkyv::rancor::Source,
+            )),
+        )]
+    };
+    match &mut source.data {
+        Data::Struct(data) => archive_fields(&mut data.fields),
+        Data::Enum(data) => {
+            let taken = names_taken_by_derives(item);
+            for variant in &mut data.variants {
+                for field in &mut variant.fields {
+                    QualifyTaken(&taken).visit_type_mut(&mut field.ty);
+                }
+                archive_fields(&mut variant.fields);
+            }
+        }
+        Data::Union(_) => {}
+    }
+    code!(#attributes #source)
+}
+
+fn archive_fields(fields: &mut Fields) {
+    for field in fields {
+        let ty = &field.ty;
+        field.attrs.push(syn::parse_quote_spanned! {proc_macro2::Span::mixed_site()=>
+            #[rkyv(omit_bounds, with = <#ty as ::larder::Storable>::With)]
+        });
+    }
+}
+
+/// What rkyv's and bytecheck's derives call their own types, in a block around the enum's code:
+/// a type of the user by such a name would be taken for theirs.
+fn names_taken_by_derives(item: &Item) -> Vec<String> {
+    let mut names: Vec<String> =
+        ["Tag", "Discriminant", "ArchivedTag"].map(str::to_owned).into();
+    if let Body::Enum(variants) = &item.body {
+        for variant in variants {
+            names.push(format!("Variant{}", variant.name));
+            names.push(format!("ArchivedVariant{}", variant.name));
+        }
+    }
+    names
+}
+
+/// Writes `self::Tag` for `Tag`.
+struct QualifyTaken<'a>(&'a [String]);
+
+impl VisitMut for QualifyTaken<'_> {
+    fn visit_type_path_mut(&mut self, path: &mut TypePath) {
+        let taken = path.path.get_ident().is_some_and(|ident| self.0.contains(&name_of(ident)));
+        if taken {
+            let plain = &path.path;
+            path.path = syn::parse_quote!(self::#plain);
+        }
+        syn::visit_mut::visit_type_path_mut(self, path);
+    }
+}
+
+/// The name of the archived type.
+pub(crate) fn archived_name(item: &Item) -> Ident {
+    let mut name = format_ident!("Archived{}", name_of(&item.ident));
+    name.set_span(item.ident.span());
+    name
+}
+
+/// Constants that compile only if the archived type has alignment 1 and no padding: if other
+/// features of rkyv are turned on somewhere in the build, they do not.
+pub(crate) fn expand_layout_checks(item: &Item) -> TokenStream {
+    let archived = archived_name(item);
+    let checks = match &item.body {
+        Body::Struct(fields) => {
+            let size = sum_of_sizes(fields);
+            let offsets = fields.iter().enumerate().map(|(i, field)| {
+                let member = &field.member;
+                let before = sum_of_sizes(fields.iter().take(i));
+                code! {
+                    ::core::assert!(
+                        ::core::mem::offset_of!(#archived, #member) == #before,
+                        #LAYOUT
+                    );
+                }
+            });
+            code! {
+                ::core::assert!(::core::mem::size_of::<#archived>() == #size, #LAYOUT);
+                #(#offsets)*
+            }
+        }
+        Body::Enum(variants) => {
+            let sizes = variants.iter().map(|variant| sum_of_sizes(&variant.fields));
+            code! {
+                ::core::assert!(
+                    ::core::mem::size_of::<#archived>()
+                        == 1 + ::larder::__private::greatest(&[#(#sizes),*]),
+                    #LAYOUT
+                );
+            }
+        }
+    };
+    let ident = &item.ident;
+    code! {
+        const _: () = {
+            ::core::assert!(::core::mem::align_of::<#archived>() == 1, #LAYOUT);
+            #checks
+            ::core::assert!(
+                <#ident as ::larder::Storable>::DEPTH <= ::larder::__private::TYPE_DEPTH_MAX,
+                "lists, maps, options and parts are nested more than 32 deep in this type; keep some \
+                 of it in a collection of its own"
+            );
+        };
+    }
+}
+
+fn sum_of_sizes<'a>(fields: impl IntoIterator<Item = &'a Field>) -> TokenStream {
+    let types = fields.into_iter().map(|field| &field.ty);
+    code!((0 #(+ ::core::mem::size_of::<<#types as ::larder::Storable>::Stored>())*))
+}
+
+const LAYOUT: &str = "this record is not laid out as larder's file format has it: another crate in \
+     the build turns on features of rkyv 0.8 (`aligned`, `big_endian`, another `pointer_width`)";

@@ -1,0 +1,137 @@
+//! What did the user write before a field? `#[key]`, `#[index]` and `#[unique]`.
+
+use proc_macro2::Span;
+use syn::spanned::Spanned;
+use syn::{Attribute, Ident, Meta};
+
+use crate::errors::{Errors, closest, did_you_mean};
+use crate::list;
+use crate::names::name_of;
+
+/// Our attributes of one field.
+#[derive(Default)]
+pub(crate) struct FieldAttributes {
+    pub(crate) key: Option<KeyAttribute>,
+    pub(crate) indexes: Vec<IndexAttribute>,
+}
+
+/// `#[key]` or `#[key(auto)]`.
+pub(crate) struct KeyAttribute {
+    pub(crate) span: Span,
+    pub(crate) auto: bool,
+}
+
+/// `#[index]` or `#[unique]`, perhaps with `each` and `fold`.
+pub(crate) struct IndexAttribute {
+    pub(crate) span: Span,
+    pub(crate) unique: bool,
+    pub(crate) each: bool,
+    pub(crate) fold: bool,
+}
+
+/// Takes our attributes, and what is spelled nearly like them, off a field.
+pub(crate) fn take_field_attributes(
+    attributes: &mut Vec<Attribute>,
+    errors: &mut Errors,
+) -> FieldAttributes {
+    let mut taken = FieldAttributes::default();
+    attributes.retain(|attribute| {
+        let Some(ident) = attribute.path().get_ident() else { return true };
+        let span = attribute.span();
+        match name_of(ident).as_str() {
+            "key" => {
+                let words = words(attribute, &["auto"], errors);
+                if taken.key.is_some() {
+                    errors.add(span, "`#[key]` stands here twice; leave one out");
+                }
+                taken.key = Some(KeyAttribute { span, auto: has(&words, "auto") });
+            }
+            kind @ ("index" | "unique") => {
+                let words = words(attribute, &["each", "fold"], errors);
+                taken.indexes.push(IndexAttribute {
+                    span,
+                    unique: kind == "unique",
+                    each: has(&words, "each"),
+                    fold: has(&words, "fold"),
+                });
+            }
+            other => {
+                let meant = match other {
+                    "primary_key" | "id" | "pk" => Some("key"),
+                    "indexed" => Some("index"),
+                    _ => closest(other, ["index", "unique"]),
+                };
+                let Some(meant) = meant else { return true };
+                errors.add(
+                    span,
+                    format!("larder knows no attribute `#[{other}]`; did you mean `#[{meant}]`?"),
+                );
+            }
+        }
+        false
+    });
+    taken
+}
+
+/// The words between the parentheses; what is not known is an error.
+fn words(attribute: &Attribute, known: &[&str], errors: &mut Errors) -> Vec<Ident> {
+    let name = attribute.path().get_ident().map(name_of).unwrap_or_default();
+    let tokens = match &attribute.meta {
+        Meta::Path(_) => return Vec::new(),
+        Meta::List(list) => list.tokens.clone(),
+        Meta::NameValue(value) => {
+            errors.add(
+                value.value.span(),
+                format!("`#[{name}]` takes no value; its options are {}", listed(&name, known)),
+            );
+            return Vec::new();
+        }
+    };
+    let mut words: Vec<Ident> = Vec::new();
+    for piece in list::split(tokens) {
+        let span = piece.span();
+        match syn::parse2::<Ident>(piece) {
+            Ok(word) if known.iter().any(|known| word == known) => {
+                if words.contains(&word) {
+                    errors.add(span, format!("`{word}` stands here twice; leave one out"));
+                }
+                words.push(word);
+            }
+            Ok(word) if word == "desc" => errors.add(
+                span,
+                "an index over one field is read in both directions; leave `desc` out and turn the \
+                 range around with `range(..).rev()`",
+            ),
+            Ok(word) if word == "fold" => errors.add(
+                span,
+                "a primary key is stored as it is and cannot be folded; fold the text before it \
+                 becomes the key, or add `#[index(fold)]`",
+            ),
+            Ok(word) if word == "when" => errors.add(span, WHEN_BELONGS_TO_THE_STRUCT),
+            Ok(word) => errors.add(
+                span,
+                format!(
+                    "`#[{name}]` has no option `{word}`; its options are {}{}",
+                    listed(&name, known),
+                    did_you_mean(&word.to_string(), known.iter().copied())
+                ),
+            ),
+            Err(_) => errors.add(
+                span,
+                format!("`#[{name}]` has no such option; its options are {}", listed(&name, known)),
+            ),
+        }
+    }
+    words
+}
+
+fn listed(name: &str, known: &[&str]) -> String {
+    known.iter().map(|word| format!("`#[{name}({word})]`")).collect::<Vec<_>>().join(" and ")
+}
+
+fn has(words: &[Ident], word: &str) -> bool {
+    words.iter().any(|found| found == word)
+}
+
+const WHEN_BELONGS_TO_THE_STRUCT: &str = "a condition stands with the struct: \
+     `#[record(index(by_field = field, when = ..))]`";

@@ -1,0 +1,212 @@
+//! What is an index? `by_x = (a, desc(b), part.field), when = ..`, from the struct or from a field.
+
+use proc_macro2::{Delimiter, Span, TokenStream, TokenTree};
+use syn::ext::IdentExt;
+use syn::parse::{Parse, ParseStream};
+use syn::spanned::Spanned;
+use syn::{Ident, Token};
+
+use crate::condition::Condition;
+use crate::errors::{Errors, did_you_mean};
+use crate::field_attributes::IndexAttribute;
+use crate::field_path::FieldPath;
+use crate::list;
+use crate::model::Field;
+use crate::names::name_of;
+
+/// An index of a record.
+pub(crate) struct Index {
+    pub(crate) name: String,
+    pub(crate) unique: bool,
+    pub(crate) parts: Vec<Part>,
+    pub(crate) condition: Option<Condition>,
+    pub(crate) span: Span,
+}
+
+/// One part of an index's key.
+pub(crate) struct Part {
+    pub(crate) path: FieldPath,
+    pub(crate) descending: Option<Span>,
+    pub(crate) fold: Option<Span>,
+    pub(crate) each: Option<Span>,
+}
+
+impl Index {
+    /// Reads what stands between the parentheses of `index(..)` or `unique(..)`.
+    pub(crate) fn parse(
+        tokens: TokenStream,
+        unique: bool,
+        span: Span,
+        errors: &mut Errors,
+    ) -> Option<Self> {
+        let word = if unique { "unique" } else { "index" };
+        let mut pieces = list::split(tokens).into_iter();
+        let Some(definition) = pieces.next() else {
+            errors.add(
+                span,
+                format!("an index has a name and parts: `{word}(by_country = country)`"),
+            );
+            return None;
+        };
+        let (name, parts) = errors.take(syn::parse2::<Definition>(definition)).map(
+            |Definition { name, parts }| (name, parts.map(|parts| read_parts(parts, errors))),
+        )?;
+        let mut condition = None;
+        for option in pieces {
+            read_option(option, &mut condition, word, errors);
+        }
+        let Some(parts) = parts else {
+            errors.add(
+                name.span(),
+                format!("an index has parts: `{word}({name} = field)` or `{word}({name} = (a, b))`"),
+            );
+            return None;
+        };
+        Some(Self { name: name_of(&name), unique, parts: parts?, condition, span: name.span() })
+    }
+
+    /// The index of `#[index]` or `#[unique]` before a field.
+    pub(crate) fn of_field(field: &Field, attribute: &IndexAttribute) -> Self {
+        let span = attribute.span;
+        Self {
+            name: format!("by_{}", field.name),
+            unique: attribute.unique,
+            parts: vec![Part {
+                path: FieldPath {
+                    steps: vec![crate::field_path::Step {
+                        name: field.name.clone(),
+                        span: field.span,
+                    }],
+                },
+                descending: None,
+                fold: attribute.fold.then_some(span),
+                each: attribute.each.then_some(span),
+            }],
+            condition: None,
+            span,
+        }
+    }
+}
+
+struct Definition {
+    name: Ident,
+    parts: Option<TokenStream>,
+}
+
+impl Parse for Definition {
+    fn parse(input: ParseStream<'_>) -> syn::Result<Self> {
+        let name = input.call(Ident::parse_any).map_err(|error| {
+            syn::Error::new(error.span(), "an index starts with its name: `by_country = country`")
+        })?;
+        if input.is_empty() {
+            return Ok(Self { name, parts: None });
+        }
+        input.parse::<Token![=]>().map_err(|error| {
+            syn::Error::new(error.span(), format!("the parts of an index follow `=`: `{name} = (..)`"))
+        })?;
+        let parts: TokenStream = input.parse()?;
+        Ok(Self { name, parts: Some(parts).filter(|parts| !parts.is_empty()) })
+    }
+}
+
+/// One part, or several in parentheses.
+fn read_parts(tokens: TokenStream, errors: &mut Errors) -> Option<Vec<Part>> {
+    let mut trees = tokens.clone().into_iter();
+    let pieces = match (trees.next(), trees.next()) {
+        (Some(TokenTree::Group(group)), None) if group.delimiter() == Delimiter::Parenthesis => {
+            let pieces = list::split(group.stream());
+            if pieces.is_empty() {
+                errors.add(group.span(), "an index has at least one part; name a field");
+                return None;
+            }
+            pieces
+        }
+        _ => vec![tokens],
+    };
+    // All are read, so that all mistakes are found.
+    let parts: Vec<Option<Part>> =
+        pieces.into_iter().map(|piece| errors.take(syn::parse2(piece))).collect();
+    parts.into_iter().collect()
+}
+
+fn read_option(
+    tokens: TokenStream,
+    condition: &mut Option<Condition>,
+    word: &str,
+    errors: &mut Errors,
+) {
+    let span = tokens.span();
+    let option = |input: ParseStream<'_>| -> syn::Result<(Ident, TokenStream)> {
+        let name = input.call(Ident::parse_any)?;
+        input.parse::<Token![=]>()?;
+        Ok((name, input.parse()?))
+    };
+    match syn::parse::Parser::parse2(option, tokens) {
+        Ok((name, value)) if name == "when" => {
+            if condition.is_some() {
+                errors.add(name.span(), "an index has one condition; join them with `&&`");
+            } else if value.is_empty() {
+                errors.add(name.span(), "`when` needs a condition: `when = population > 1000`");
+            } else {
+                *condition = Condition::parse(value, errors);
+            }
+        }
+        Ok((name, _)) => errors.add(
+            name.span(),
+            format!(
+                "an index has no option `{name}`; behind its parts there may be `when = ..`{}",
+                did_you_mean(&name.to_string(), ["when"])
+            ),
+        ),
+        Err(_) => errors.add(
+            span,
+            format!(
+                "several parts stand in parentheses: `{word}(by_x = (a, b))`; behind them there may \
+                 be `when = ..`"
+            ),
+        ),
+    }
+}
+
+impl Parse for Part {
+    fn parse(input: ParseStream<'_>) -> syn::Result<Self> {
+        let ahead = input.fork();
+        let word = ahead.call(Ident::parse_any).map_err(|error| {
+            syn::Error::new(
+                error.span(),
+                "a part of an index is a field, a path such as `location.lat`, or one of them in \
+                 `desc(..)`, `fold(..)` or `each(..)`",
+            )
+        })?;
+        if !ahead.peek(syn::token::Paren) {
+            let path = input.parse()?;
+            if !input.is_empty() {
+                return Err(input.error("a part of an index is only the path of a field"));
+            }
+            return Ok(Self { path, descending: None, fold: None, each: None });
+        }
+        input.call(Ident::parse_any)?;
+        let content;
+        syn::parenthesized!(content in input);
+        let mut part: Self = content.parse()?;
+        let place = match word.to_string().as_str() {
+            "desc" => &mut part.descending,
+            "fold" => &mut part.fold,
+            "each" => &mut part.each,
+            other => {
+                return Err(syn::Error::new(
+                    word.span(),
+                    format!(
+                        "a part of an index has no `{other}(..)`; there are `desc`, `fold` and \
+                         `each`{}",
+                        did_you_mean(other, ["desc", "fold", "each"])
+                    ),
+                ));
+            }
+        };
+        if place.replace(word.span()).is_some() {
+            return Err(syn::Error::new(word.span(), format!("`{word}` stands here twice; leave one out")));
+        }
+        Ok(part)
+    }
+}

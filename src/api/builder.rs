@@ -1,0 +1,121 @@
+//! How is a database to be opened?
+
+use std::path::Path;
+
+use super::database::Database;
+use super::register::CollectionOptions;
+use crate::base::limits::{BODY_BYTES_MAX, BODY_BYTES_MAX_DEFAULT, CACHE_BYTES_DEFAULT};
+use crate::base::sync::Arc;
+use crate::base::{Error, Result};
+use crate::schema::record::Record;
+use crate::store::{Mode, OpenOptions, Place, Store};
+use crate::txn::core::Core;
+
+type Registration = Box<dyn FnOnce(&Database) -> Result<()>>;
+
+/// Choices for opening a [`Database`].
+///
+/// ```no_run
+/// # use larder::{Database, record};
+/// # #[record] struct City { #[key] id: u64 }
+/// # fn main() -> larder::Result<()> {
+/// let db = Database::builder().cache_size(256 << 20).register::<City>().open("atlas.larder")?;
+/// # Ok(())
+/// # }
+/// ```
+#[must_use = "a builder does nothing until it opens a database"]
+pub struct Builder {
+    options: OpenOptions,
+    body_bytes_max: usize,
+    registrations: Vec<Registration>,
+}
+
+impl Builder {
+    pub(super) fn new() -> Self {
+        Self {
+            options: OpenOptions { cache_bytes: CACHE_BYTES_DEFAULT },
+            body_bytes_max: BODY_BYTES_MAX_DEFAULT,
+            registrations: Vec::new(),
+        }
+    }
+
+    /// Memory for pages of the file in bytes; 64 MiB unless set. Choose about the size of what is
+    /// read often: a miss costs a read from the file.
+    pub fn cache_size(mut self, bytes: usize) -> Self {
+        self.options.cache_bytes = bytes;
+        self
+    }
+
+    /// The largest record in bytes, before compression, and the largest value of a bucket; 16 MiB
+    /// unless set, at most 1 GiB.
+    pub fn body_limit(mut self, bytes: usize) -> Self {
+        self.body_bytes_max = bytes;
+        self
+    }
+
+    /// Registers a record once the database is open: see [`Database::register`].
+    pub fn register<T: Record>(self) -> Self {
+        self.register_with::<T>(CollectionOptions::default())
+    }
+
+    /// Registers a record with choices for its collection: see [`Database::register_with`].
+    pub fn register_with<T: Record>(mut self, options: CollectionOptions) -> Self {
+        self.registrations.push(Box::new(move |db| db.register_with::<T>(options)));
+        self
+    }
+
+    /// Opens the database at `path`, creating it where nothing is.
+    pub fn open(self, path: impl AsRef<Path>) -> Result<Database> {
+        self.open_file(path.as_ref(), Mode::OpenOrCreate)
+    }
+
+    /// Creates a database at `path`, where nothing may be.
+    pub fn create(self, path: impl AsRef<Path>) -> Result<Database> {
+        self.open_file(path.as_ref(), Mode::Create)
+    }
+
+    /// Opens the database at `path`, which must exist.
+    pub fn open_existing(self, path: impl AsRef<Path>) -> Result<Database> {
+        self.open_file(path.as_ref(), Mode::Existing)
+    }
+
+    /// Opens the database at `path`, which must exist, without writing one byte of it. Registered
+    /// records are compared with what is stored, and nothing is built.
+    pub fn open_read_only(self, path: impl AsRef<Path>) -> Result<Database> {
+        self.open_file(path.as_ref(), Mode::ReadOnly)
+    }
+
+    /// A database in memory.
+    pub fn in_memory(self) -> Result<Database> {
+        self.open_place(&Place::Memory)
+    }
+
+    fn open_file(self, path: &Path, mode: Mode) -> Result<Database> {
+        self.open_place(&Place::File { path: path.to_path_buf(), mode })
+    }
+
+    fn open_place(self, place: &Place) -> Result<Database> {
+        if self.body_bytes_max > BODY_BYTES_MAX {
+            return Err(Error::limit(format!(
+                "a body limit of {} bytes is more than {BODY_BYTES_MAX}",
+                self.body_bytes_max
+            )));
+        }
+        let store = Store::open(place, self.options)?;
+        let db = Database { core: Arc::new(Core::new(store, self.body_bytes_max)?) };
+        for register in self.registrations {
+            register(&db)?;
+        }
+        Ok(db)
+    }
+}
+
+impl std::fmt::Debug for Builder {
+    fn fmt(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
+        f.debug_struct("Builder")
+            .field("options", &self.options)
+            .field("body_limit", &self.body_bytes_max)
+            .field("registered", &self.registrations.len())
+            .finish()
+    }
+}

@@ -1,0 +1,212 @@
+//! A collection of records, to read.
+
+use std::marker::PhantomData;
+
+use super::index::{IndexReader, IndexToken};
+use super::iter::{Iter, view};
+use super::view::View;
+use crate::base::error::Context;
+use crate::base::name::show_key;
+use crate::base::sync::Arc;
+use crate::base::{Error, ErrorKind, Result};
+use crate::codec::key::{AsKey, KeyPrefix, KeyRange};
+use crate::collection::body::Body;
+use crate::collection::tables::Tables;
+use crate::schema::catalog::Records;
+use crate::schema::layout::Route;
+use crate::schema::record::Record;
+use crate::schema::storable::Storable;
+use crate::schema::token::Field;
+use crate::schema::view::{Budget, Slot, ValueRef};
+use crate::store::{ALL, ReadTable};
+
+/// The records of type `T` in one transaction, ordered by their primary key.
+///
+/// Keys are given as they are, by reference or borrowed: `&str` for `String`, `("FR", 7)` for
+/// `(String, u64)`. Ranges are std ranges of those, or a [`KeyRange`].
+pub struct Collection<'tx, T> {
+    pub(super) tables: Tables<'tx>,
+    /// `None` where the collection does not exist.
+    pub(super) info: Option<Info<'tx>>,
+    pub(super) bytes_max: usize,
+    pub(super) _record: PhantomData<fn() -> T>,
+}
+
+/// A collection's description: borrowed from the snapshot, or kept by a write transaction's handle.
+pub(super) enum Info<'tx> {
+    Snapshot(&'tx Records),
+    Writing(Arc<Records>),
+}
+
+impl std::ops::Deref for Info<'_> {
+    type Target = Records;
+
+    fn deref(&self) -> &Records {
+        match self {
+            Self::Snapshot(info) => info,
+            Self::Writing(info) => info,
+        }
+    }
+}
+
+impl<'tx, T: Record> Collection<'tx, T> {
+    /// The record with that key, read in place for as long as the transaction lives.
+    ///
+    /// # Errors
+    /// [`Corrupt`](crate::ErrorKind::Corrupt) when the record is damaged.
+    pub fn get<Q: AsKey<T::Key>>(&self, key: Q) -> Result<Option<View<'tx, T>>> {
+        let key = encoded(key);
+        match self.tables.records().get(&key)? {
+            Some(stored) => view(self.info(), &key, stored, self.bytes_max).map(Some),
+            None => Ok(None),
+        }
+    }
+
+    /// The record with that key, as its Rust type.
+    pub fn get_owned<Q: AsKey<T::Key>>(&self, key: Q) -> Result<Option<T>> {
+        self.get(key)?.map(|record| record.to_owned()).transpose()
+    }
+
+    /// One field of the record with that key, `None` where there is no such record. Cheaper than
+    /// [`get`](Collection::get): only that field is looked at and checked.
+    ///
+    /// ```
+    /// # use larder::{Database, record};
+    /// # #[record] pub struct City { #[key] pub id: u64, pub name: String, pub population: u64 }
+    /// # fn main() -> larder::Result<()> {
+    /// # let db = Database::in_memory()?;
+    /// # db.write(|tx| tx.collection::<City>()?.insert(
+    /// #     &City { id: 7, name: "Pula".into(), population: 52_220 }))?;
+    /// # let tx = db.read()?;
+    /// let cities = tx.collection::<City>()?;
+    /// assert_eq!(cities.field(7, City::POPULATION)?, Some(52_220));
+    /// # Ok(())
+    /// # }
+    /// ```
+    pub fn field<Q, V>(&self, key: Q, field: Field<T, V>) -> Result<Option<V>>
+    where
+        Q: AsKey<T::Key>,
+        V: Storable,
+    {
+        let Some(info) = self.info() else {
+            return Ok(None);
+        };
+        let key = encoded(key);
+        let Some(stored) = self.tables.records().peek(&key)? else {
+            return Ok(None);
+        };
+        let read = || {
+            let body = Body::open(stored, self.bytes_max)?;
+            let record = Slot::root(body.bytes(), &info.layout)?;
+            let route = Route::resolve(&info.layout, field.path(), &info.name)?;
+            let value = match route.follow(record.body, record.at)? {
+                Some(at) => Slot { body: record.body, at, layout: &route.layout }.value()?,
+                None => ValueRef::Null,
+            };
+            V::from_value(value, &mut Budget::new(record.body.len() as u64))
+        };
+        read().map(Some).context(|| show_key(&key)).context(|| format!("collection {:?}", info.name))
+    }
+
+    /// Whether there is a record with that key; the record is not read.
+    pub fn contains<Q: AsKey<T::Key>>(&self, key: Q) -> Result<bool> {
+        Ok(self.tables.records().peek(&encoded(key))?.is_some())
+    }
+
+    /// How many records there are; takes constant time.
+    pub fn len(&self) -> Result<u64> {
+        self.tables.records().len()
+    }
+
+    /// Whether there are none.
+    pub fn is_empty(&self) -> Result<bool> {
+        Ok(self.len()? == 0)
+    }
+
+    /// All records in the order of their keys.
+    pub fn iter(&self) -> Result<Iter<'_, T>> {
+        Ok(Iter::new(self.tables.records().range(ALL)?, self.info(), self.bytes_max))
+    }
+
+    /// The records whose keys are in a range. A reversed range is empty.
+    pub fn range<R: Into<KeyRange<T::Key>>>(&self, range: R) -> Result<Iter<'_, T>> {
+        let range = range.into();
+        Ok(Iter::new(self.tables.records().range(range.bounds())?, self.info(), self.bytes_max))
+    }
+
+    /// The records whose keys start with a text, or with the leading parts of a compound key.
+    pub fn prefix<P: KeyPrefix<T::Key>>(&self, prefix: P) -> Result<Iter<'_, T>> {
+        self.range(KeyRange::prefix(prefix))
+    }
+
+    /// How many records have keys in a range; takes time that grows with the answer, and reads no
+    /// record.
+    pub fn count<R: Into<KeyRange<T::Key>>>(&self, range: R) -> Result<u64> {
+        count(self.tables.records(), &range.into())
+    }
+
+    /// The record with the least key.
+    pub fn first(&self) -> Result<Option<View<'_, T>>> {
+        self.iter()?.next().transpose()
+    }
+
+    /// The record with the greatest key.
+    pub fn last(&self) -> Result<Option<View<'_, T>>> {
+        self.iter()?.next_back().transpose()
+    }
+
+    /// The records through one of their indexes.
+    ///
+    /// ```
+    /// # use larder::{Database, record};
+    /// # #[record(index(by_country_population = (country, population)))]
+    /// # pub struct City { #[key] pub id: u64, pub country: String, pub population: u64 }
+    /// # fn main() -> larder::Result<()> {
+    /// # let db = Database::in_memory()?;
+    /// # let tx = db.read()?;
+    /// # let cities = tx.collection::<City>()?;
+    /// for city in cities.by(City::BY_COUNTRY_POPULATION).prefix(("FR",))?.rev().take(10) {
+    ///     println!("{}", city?.population);
+    /// }
+    /// # Ok(())
+    /// # }
+    /// ```
+    pub fn by<I: IndexToken<T>>(&self, index: I) -> IndexReader<'_, 'tx, T, I> {
+        IndexReader::new(self, index)
+    }
+
+    pub(super) fn info(&self) -> Option<&Records> {
+        self.info.as_deref()
+    }
+
+    /// The description of a collection that exists, as it does in every write transaction.
+    pub(super) fn existing(&self) -> Result<&Records> {
+        self.info().ok_or_else(|| {
+            Error::new(ErrorKind::NotFound, format!("collection {:?} does not exist", T::NAME))
+        })
+    }
+}
+
+impl<T> std::fmt::Debug for Collection<'_, T> {
+    fn fmt(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
+        let name = self.info.as_ref().map(|info| info.name.as_str());
+        f.debug_struct("Collection").field("name", &name).finish_non_exhaustive()
+    }
+}
+
+/// A key as its bytes.
+pub(super) fn encoded<K: crate::codec::key::Key, Q: AsKey<K>>(key: Q) -> Vec<u8> {
+    let mut bytes = Vec::with_capacity(16);
+    key.encode_as(&mut bytes);
+    bytes
+}
+
+/// How many entries of a table are in a range.
+pub(super) fn count<K>(table: ReadTable<'_, '_>, range: &KeyRange<K>) -> Result<u64> {
+    let mut count = 0;
+    for entry in table.range(range.bounds())? {
+        entry?;
+        count += 1;
+    }
+    Ok(count)
+}

@@ -1,0 +1,355 @@
+//! A collection of records, to change.
+
+use std::ops::Deref;
+
+use super::collection::{Collection, encoded};
+use super::view::View;
+use crate::base::error::Context;
+use crate::base::name::show_key;
+use crate::base::{Error, ErrorKind, Result};
+use crate::codec::key::{AsKey, decode_key};
+use crate::collection::body::{BodyOptions, Sealed, seal};
+use crate::collection::load::Load;
+use crate::collection::tables::{Tables, WritingTables};
+use crate::collection::write::{Expect, NewRecord, write};
+use crate::schema::catalog::Records;
+use crate::schema::record::Record;
+use crate::store::ALL;
+use crate::txn::write::WriteTx;
+
+/// The records of type `T` in a write transaction: everything a [`Collection`] can, and changes.
+///
+/// A change that is refused has written nothing, so that a transaction may go on after it.
+pub struct CollectionMut<'tx, T> {
+    pub(super) reading: Collection<'tx, T>,
+    pub(super) tx: &'tx WriteTx,
+}
+
+impl<'tx, T> Deref for CollectionMut<'tx, T> {
+    type Target = Collection<'tx, T>;
+
+    fn deref(&self) -> &Collection<'tx, T> {
+        &self.reading
+    }
+}
+
+impl<T: Record> CollectionMut<'_, T> {
+    /// Adds a record, and gives its key.
+    ///
+    /// With `#[key(auto)]` a key of 0 is replaced by one that the collection never had, counting up
+    /// from 1; any other key is taken as it is. Keys assigned in a transaction that rolls back may
+    /// be assigned again.
+    ///
+    /// # Errors
+    /// [`Conflict`](crate::ErrorKind::Conflict) when the key, or a key in a unique index, is taken;
+    /// [`Limit`](crate::ErrorKind::Limit) when a key or the record is too large.
+    pub fn insert(&mut self, record: &T) -> Result<T::Key> {
+        let auto = self.assigned_key(record)?;
+        self.write_record(record, auto, Expect::Absent, "insert")?;
+        match auto {
+            Some(key) => auto_key::<T>(key),
+            None => Ok(record.key()),
+        }
+    }
+
+    /// Adds all records, or none where one is refused; gives how many. See
+    /// [`load`](CollectionMut::load) for many at once: this is the same by another name.
+    ///
+    /// # Errors
+    /// Those of [`insert`](CollectionMut::insert).
+    pub fn insert_many<'r>(&mut self, records: impl IntoIterator<Item = &'r T>) -> Result<u64>
+    where
+        T: 'r,
+    {
+        self.load_records(records.into_iter().map(Ok::<_, Error>), "insert_many")
+    }
+
+    /// Adds all records, or none where one is refused; gives how many. The records may come in any
+    /// order: they are sorted by key, and each index by its own, which is several times as fast as
+    /// inserting them one by one. All are held in memory, encoded: load a very large number in
+    /// several calls.
+    ///
+    /// # Errors
+    /// Those of [`insert`](CollectionMut::insert).
+    pub fn load(&mut self, records: impl IntoIterator<Item = T>) -> Result<u64> {
+        self.load_records(records.into_iter().map(Ok::<_, Error>), "load")
+    }
+
+    /// Adds all records of a source that may fail itself, as [`load`](CollectionMut::load) does.
+    ///
+    /// # Errors
+    /// The first error of the source, and those of [`insert`](CollectionMut::insert).
+    pub fn try_load<E: From<Error>>(
+        &mut self,
+        records: impl IntoIterator<Item = Result<T, E>>,
+    ) -> Result<u64, E> {
+        self.load_records(records, "load")
+    }
+
+    /// Adds a record, or replaces the one with its key; says whether there was one.
+    ///
+    /// # Errors
+    /// [`Conflict`](crate::ErrorKind::Conflict) when another record has its key in a unique index.
+    pub fn put(&mut self, record: &T) -> Result<bool> {
+        if T::AUTO_KEY_OFFSET.is_some() && number_of_key(record) == 0 {
+            return Err(Error::invalid(
+                "the key 0 stands for one that is not assigned yet; use `insert`, which assigns it",
+            )
+            .during(during::<T>("put")));
+        }
+        self.saw_key(record)?;
+        self.write_record(record, None, Expect::Any, "put")
+    }
+
+    /// Changes the record with that key.
+    ///
+    /// ```
+    /// # use larder::{Database, record};
+    /// # #[record] pub struct City { #[key] pub id: u64, pub population: u64 }
+    /// # fn main() -> larder::Result<()> {
+    /// # let db = Database::in_memory()?;
+    /// # db.write(|tx| tx.collection::<City>()?.insert(&City { id: 7, population: 1 }))?;
+    /// db.write(|tx| tx.collection::<City>()?.update(7, |city| city.population += 1))?;
+    /// # assert_eq!(db.read()?.collection::<City>()?.field(7, City::POPULATION)?, Some(2));
+    /// # Ok(())
+    /// # }
+    /// ```
+    ///
+    /// # Errors
+    /// [`NotFound`](crate::ErrorKind::NotFound) when there is no such record;
+    /// [`Invalid`](crate::ErrorKind::Invalid) when the closure changes its key;
+    /// [`Conflict`](crate::ErrorKind::Conflict) when another record has its new key in a unique
+    /// index.
+    pub fn update<Q: AsKey<T::Key>>(&mut self, key: Q, change: impl FnOnce(&mut T)) -> Result<()> {
+        let key = encoded(key);
+        let Some(mut record) = self.record_at(&key)? else {
+            return Err(Error::new(ErrorKind::NotFound, "there is no record with that key")
+                .during(show_key(&key))
+                .during(during::<T>("update")));
+        };
+        change(&mut record);
+        let mut changed = Vec::with_capacity(key.len());
+        record.encode_key(&mut changed);
+        if changed != key {
+            return Err(Error::invalid(
+                "the key of a record cannot be changed; insert it anew and remove the old one",
+            )
+            .during(during::<T>("update")));
+        }
+        self.write_record(&record, None, Expect::Present, "update")?;
+        Ok(())
+    }
+
+    /// Replaces the record with its key if it still is as that revision left it.
+    ///
+    /// This is optimistic locking: read a record, let a person edit it for as long as it takes, and
+    /// write it only if nobody else did meanwhile. [`View::revision`] gives the revision.
+    ///
+    /// # Errors
+    /// [`Conflict`](crate::ErrorKind::Conflict) when it was changed meanwhile,
+    /// [`NotFound`](crate::ErrorKind::NotFound) when it is gone.
+    pub fn replace_if(&mut self, revision: u64, record: &T) -> Result<()> {
+        self.write_record(record, None, Expect::Revision(revision), "replace_if")?;
+        Ok(())
+    }
+
+    /// Removes the record with that key; says whether there was one.
+    pub fn remove<Q: AsKey<T::Key>>(&mut self, key: Q) -> Result<bool> {
+        self.remove_encoded(&encoded(key))
+    }
+
+    /// Removes the record with that key and gives it.
+    pub fn take<Q: AsKey<T::Key>>(&mut self, key: Q) -> Result<Option<T>> {
+        let key = encoded(key);
+        let record = self.record_at(&key)?;
+        self.remove_encoded(&key)?;
+        Ok(record)
+    }
+
+    /// Keeps the records for which `keep` says so and removes the others; gives how many it removed.
+    ///
+    /// Nothing else can be changed while the records are looked at, so each is seen once.
+    pub fn retain(&mut self, mut keep: impl FnMut(&View<'_, T>) -> bool) -> Result<u64> {
+        let mut gone = Vec::new();
+        for entry in self.tables.records().range(ALL)? {
+            let (key, stored) = entry?;
+            let record = super::iter::view(self.info(), &key, stored, self.bytes_max)?;
+            if !keep(&record) {
+                gone.push(key.to_vec());
+            }
+        }
+        for key in &gone {
+            self.remove_encoded(key)?;
+        }
+        Ok(gone.len() as u64)
+    }
+
+    /// Removes all records, in time that grows with the pages and not with the records. Automatic
+    /// keys go on counting.
+    pub fn clear(&mut self) -> Result<()> {
+        self.tx.mark_changed();
+        let transaction = self.tx.transaction()?;
+        let change = transaction.begin_change();
+        // The tables must be closed to be deleted.
+        self.reading.tables = Tables::Absent;
+        let info = self.reading.existing()?;
+        transaction.delete_table(&info.table)?;
+        for index in &info.indexes {
+            transaction.delete_table(&index.table)?;
+        }
+        self.reading.tables = Tables::Writing(WritingTables::open(transaction, info)?);
+        change.finish();
+        Ok(())
+    }
+
+    fn write_record(
+        &mut self,
+        record: &T,
+        auto: Option<u64>,
+        expect: Expect,
+        verb: &str,
+    ) -> Result<bool> {
+        let mut key = Vec::with_capacity(16);
+        match auto {
+            Some(number) => key.extend_from_slice(&number.to_be_bytes()),
+            None => record.encode_key(&mut key),
+        }
+        let options = self.options()?;
+        let mut stored = Vec::new();
+        let sequence = self.tx.sequence();
+        let result = seal_record(record, auto, sequence, options, &mut stored).and_then(|sealed| {
+            let new = NewRecord { stored: &stored, body: sealed.body(&stored) };
+            self.write_new(&key, Some(new), expect)
+        });
+        result.context(|| show_key(&key)).context(|| during::<T>(verb))
+    }
+
+    fn remove_encoded(&mut self, key: &[u8]) -> Result<bool> {
+        self.write_new(key, None, Expect::Any)
+            .context(|| show_key(key))
+            .context(|| during::<T>("remove"))
+    }
+
+    fn write_new(&mut self, key: &[u8], new: Option<NewRecord<'_>>, expect: Expect) -> Result<bool> {
+        self.tx.mark_changed();
+        let (info, tables, bytes_max) = self.parts()?;
+        write(tables, info, bytes_max, key, new, expect)
+    }
+
+    fn load_records<R: std::borrow::Borrow<T>, E: From<Error>>(
+        &mut self,
+        records: impl IntoIterator<Item = Result<R, E>>,
+        verb: &str,
+    ) -> Result<u64, E> {
+        self.tx.mark_changed();
+        let options = self.options()?;
+        let (tx, sequence) = (self.tx, self.tx.sequence());
+        let (info, tables, _) = self.parts()?;
+        let mut load = Load::new(info);
+        for record in records {
+            let record = record?;
+            let record = record.borrow();
+            let auto = assigned_key(tx, info, record)?;
+            load.add(
+                |out| match auto {
+                    Some(number) => out.extend_from_slice(&number.to_be_bytes()),
+                    None => record.encode_key(out),
+                },
+                |out| seal_record(record, auto, sequence, options, out),
+            )
+            .context(|| during::<T>(verb))?;
+        }
+        Ok(load.write(tables).context(|| during::<T>(verb))?)
+    }
+
+    fn record_at(&self, key: &[u8]) -> Result<Option<T>> {
+        match self.tables.records().peek(key)? {
+            Some(stored) => {
+                let view: View<'_, T> =
+                    super::iter::view(self.info(), key, stored, self.bytes_max)?;
+                view.to_owned().map(Some)
+            }
+            None => Ok(None),
+        }
+    }
+
+    fn assigned_key(&self, record: &T) -> Result<Option<u64>> {
+        assigned_key(self.tx, self.existing()?, record)
+    }
+
+    fn saw_key(&self, record: &T) -> Result<()> {
+        if T::AUTO_KEY_OFFSET.is_some() {
+            self.tx.saw_auto_key(self.existing()?.id, number_of_key(record))?;
+        }
+        Ok(())
+    }
+
+    fn options(&self) -> Result<BodyOptions> {
+        Ok(self.tx.core.body_options(self.existing()?))
+    }
+}
+
+impl<'tx, T: Record> CollectionMut<'tx, T> {
+    /// What the write path works on, apart.
+    fn parts(&mut self) -> Result<(&Records, &mut WritingTables<'tx>, usize)> {
+        let Collection { tables, info, bytes_max, .. } = &mut self.reading;
+        match info {
+            Some(info) => Ok((info, tables.writing()?, *bytes_max)),
+            None => Err(Error::new(ErrorKind::NotFound, "the collection does not exist")),
+        }
+    }
+}
+
+impl<T> std::fmt::Debug for CollectionMut<'_, T> {
+    fn fmt(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
+        self.reading.fmt(f)
+    }
+}
+
+fn during<T: Record>(verb: &str) -> String {
+    format!("{verb} in collection {:?}", T::NAME)
+}
+
+/// Appends envelope and body; an assigned key takes its place in the body.
+fn seal_record<T: Record>(
+    record: &T,
+    auto: Option<u64>,
+    revision: u64,
+    options: BodyOptions,
+    out: &mut Vec<u8>,
+) -> Result<Sealed> {
+    seal(T::VERSION, revision, None, options, out, |out| {
+        record.encode(out)?;
+        if let (Some(key), Some(offset)) = (auto, T::AUTO_KEY_OFFSET) {
+            // The record is the last thing in its body.
+            let at = out.len() - size_of::<T::Stored>() + offset;
+            if let Some(place) = out.get_mut(at..at + 8) {
+                place.copy_from_slice(&key.to_le_bytes());
+            }
+        }
+        Ok(())
+    })
+}
+
+/// The key that `insert` gives a record, where it gives one.
+fn assigned_key<T: Record>(tx: &WriteTx, info: &Records, record: &T) -> Result<Option<u64>> {
+    if T::AUTO_KEY_OFFSET.is_none() {
+        return Ok(None);
+    }
+    match number_of_key(record) {
+        0 => tx.next_auto_key(info.id).map(Some),
+        key => tx.saw_auto_key(info.id, key).map(|()| None),
+    }
+}
+
+/// The key of a record with an automatic key.
+fn number_of_key<T: Record>(record: &T) -> u64 {
+    let mut bytes = Vec::with_capacity(8);
+    record.encode_key(&mut bytes);
+    <[u8; 8]>::try_from(bytes.as_slice()).map_or(0, u64::from_be_bytes)
+}
+
+/// The number of an automatic key as the record's key type.
+fn auto_key<T: Record>(number: u64) -> Result<T::Key> {
+    decode_key(&number.to_be_bytes())
+}

@@ -1,0 +1,155 @@
+//! Records one after the other: in the order of their keys, or of an index.
+
+use std::marker::PhantomData;
+
+use super::view::View;
+use crate::base::error::Context;
+use crate::base::name::show_key;
+use crate::base::{Error, Result};
+use crate::collection::body::Body;
+use crate::schema::catalog::{Index, Records};
+use crate::schema::record::Record;
+use crate::store::{Bytes, Range, ReadTable};
+
+/// The records of a collection between two keys, from both ends.
+///
+/// It reads one record at a time: a scan of any length takes the same memory. After an error it may
+/// go on with the next record.
+pub struct Iter<'a, T> {
+    range: Range<'a>,
+    info: Option<&'a Records>,
+    bytes_max: usize,
+    _record: PhantomData<fn() -> T>,
+}
+
+impl<'a, T: Record> Iter<'a, T> {
+    pub(super) fn new(range: Range<'a>, info: Option<&'a Records>, bytes_max: usize) -> Self {
+        Self { range, info, bytes_max, _record: PhantomData }
+    }
+
+    fn view(&self, entry: Result<(Bytes<'a>, Bytes<'a>)>) -> Result<View<'a, T>> {
+        let (key, stored) = entry?;
+        view(self.info, &key, stored, self.bytes_max)
+    }
+}
+
+/// Opens a stored record; an error names collection and key.
+pub(super) fn view<'a, T: Record>(
+    info: Option<&Records>,
+    key: &[u8],
+    stored: Bytes<'a>,
+    bytes_max: usize,
+) -> Result<View<'a, T>> {
+    let collection = || format!("collection {:?}", info.map_or(T::NAME, |info| &info.name));
+    Body::open(stored, bytes_max)
+        .and_then(View::new)
+        .context(|| show_key(key))
+        .context(collection)
+}
+
+impl<'a, T: Record> Iterator for Iter<'a, T> {
+    type Item = Result<View<'a, T>>;
+
+    fn next(&mut self) -> Option<Self::Item> {
+        let entry = self.range.next()?;
+        Some(self.view(entry))
+    }
+}
+
+impl<T: Record> DoubleEndedIterator for Iter<'_, T> {
+    fn next_back(&mut self) -> Option<Self::Item> {
+        let entry = self.range.next_back()?;
+        Some(self.view(entry))
+    }
+}
+
+/// The records that an index has between two index keys, in the order of the index, from both ends.
+///
+/// A record comes once for each of its entries: with `each`, once for every element in the range.
+pub struct IndexEntries<'a, T> {
+    range: Range<'a>,
+    /// `None` where the collection does not exist, and so no entry either.
+    source: Option<Source<'a>>,
+    _record: PhantomData<fn() -> T>,
+}
+
+/// What the entries of an index point into.
+#[derive(Clone, Copy)]
+pub(super) struct Source<'a> {
+    pub(super) info: &'a Records,
+    pub(super) index: &'a Index,
+    pub(super) records: ReadTable<'a, 'a>,
+    pub(super) bytes_max: usize,
+}
+
+impl<'a, T: Record> IndexEntries<'a, T> {
+    pub(super) fn new(range: Range<'a>, source: Option<Source<'a>>) -> Self {
+        Self { range, source, _record: PhantomData }
+    }
+
+    fn view(&self, entry: Result<(Bytes<'a>, Bytes<'a>)>) -> Result<View<'a, T>> {
+        let (entry, value) = entry?;
+        let Some(source) = &self.source else {
+            return Err(Error::corrupt("an index without a collection has entries"));
+        };
+        source.view(&entry, &value)
+    }
+}
+
+impl<'a> Source<'a> {
+    /// The record that an entry of the index points to.
+    pub(super) fn view<T: Record>(&self, entry: &[u8], value: &[u8]) -> Result<View<'a, T>> {
+        let key = self.primary_key(entry, value)?;
+        let stored = self.records.peek(key)?.ok_or_else(|| {
+            Error::corrupt(format!(
+                "index {:?} of collection {:?} points to a record that does not exist, with {}",
+                self.index.name,
+                self.info.name,
+                show_key(key)
+            ))
+        })?;
+        view(Some(self.info), key, stored, self.bytes_max)
+    }
+
+    /// The primary key in an entry.
+    pub(super) fn primary_key<'k>(&self, entry: &'k [u8], value: &'k [u8]) -> Result<&'k [u8]> {
+        if self.index.plan.unique {
+            return Ok(value);
+        }
+        let start = match self.info.key_width {
+            Some(width) => entry.len().checked_sub(width),
+            None => Some(self.index.plan.key_length(entry)?),
+        };
+        start.and_then(|start| entry.get(start..)).ok_or_else(|| {
+            Error::corrupt(format!("index {:?} has an entry that is too short", self.index.name))
+        })
+    }
+}
+
+impl<'a, T: Record> Iterator for IndexEntries<'a, T> {
+    type Item = Result<View<'a, T>>;
+
+    fn next(&mut self) -> Option<Self::Item> {
+        let entry = self.range.next()?;
+        Some(self.view(entry))
+    }
+}
+
+impl<'a, T: Record> DoubleEndedIterator for IndexEntries<'a, T> {
+    fn next_back(&mut self) -> Option<Self::Item> {
+        let entry = self.range.next_back()?;
+        Some(self.view(entry))
+    }
+}
+
+impl<T> std::fmt::Debug for Iter<'_, T> {
+    fn fmt(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
+        f.debug_struct("Iter").finish_non_exhaustive()
+    }
+}
+
+impl<T> std::fmt::Debug for IndexEntries<'_, T> {
+    fn fmt(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
+        f.debug_struct("IndexEntries").finish_non_exhaustive()
+    }
+}

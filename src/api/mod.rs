@@ -1,0 +1,25 @@
+//! Floor 6: what does the user hold in hand? One room per feature.
+
+mod bucket;
+mod builder;
+mod check;
+mod collection;
+mod collection_mut;
+mod database;
+mod index;
+mod iter;
+mod register;
+mod transaction;
+mod view;
+
+pub use bucket::{Bucket, BucketEntries, BucketMut, BucketValue};
+pub use builder::Builder;
+pub use check::{CheckReport, Problem};
+pub use collection::Collection;
+pub use collection_mut::CollectionMut;
+pub use database::Database;
+pub use index::{IndexReader, IndexToken};
+pub use iter::{IndexEntries, Iter};
+pub use register::CollectionOptions;
+pub use transaction::Readable;
+pub use view::View;

@@ -1,0 +1,228 @@
+//! How does a transaction give access to collections and buckets?
+
+use std::any::TypeId;
+use std::marker::PhantomData;
+
+use super::bucket::{self, Bucket, BucketMut};
+use super::collection::{Collection, Info};
+use super::collection_mut::CollectionMut;
+use super::register::create;
+use crate::base::sync::Arc;
+use crate::base::{Error, ErrorKind, Result};
+use crate::codec::key::Key;
+use crate::collection::tables::{Tables, WritingTables};
+use crate::schema::catalog::{Catalog, Member, Records, compare};
+use crate::schema::record::Record;
+use crate::txn::read::ReadTx;
+use crate::txn::write::WriteTx;
+
+/// What read and write transactions can both do, so that reading code is written once.
+///
+/// ```
+/// # use larder::{Database, Readable, Result, record};
+/// # #[record] pub struct City { #[key] pub id: u64, pub population: u64 }
+/// fn inhabitants(tx: &impl Readable) -> Result<u64> {
+///     let mut sum = 0;
+///     for city in tx.collection::<City>()?.iter()? {
+///         sum += city?.population.to_native();
+///     }
+///     Ok(sum)
+/// }
+/// # fn main() -> Result<()> {
+/// # let db = Database::in_memory()?;
+/// assert_eq!(inhabitants(&db.read()?)?, 0);
+/// db.write(|tx| inhabitants(tx))?;
+/// # Ok(())
+/// # }
+/// ```
+pub trait Readable: sealed::Sealed {
+    /// The records of type `T`. A collection that does not exist reads as empty.
+    fn collection<T: Record>(&self) -> Result<Collection<'_, T>>;
+
+    /// The bucket of that name, with keys that are bytes. One that does not exist reads as
+    /// empty.
+    fn bucket(&self, name: &str) -> Result<Bucket<'_>>;
+
+    /// The bucket of that name, with typed keys.
+    fn bucket_of<K: Key>(&self, name: &str) -> Result<Bucket<'_, K>>;
+}
+
+mod sealed {
+    pub trait Sealed {}
+    impl Sealed for super::ReadTx {}
+    impl Sealed for super::WriteTx {}
+}
+
+impl ReadTx {
+    /// The records of type `T`. A collection that does not exist reads as empty.
+    ///
+    /// # Errors
+    /// [`SchemaChanged`](crate::ErrorKind::SchemaChanged) when the stored record differs from `T`,
+    /// [`NewerSchema`](crate::ErrorKind::NewerSchema) when it is newer.
+    pub fn collection<T: Record>(&self) -> Result<Collection<'_, T>> {
+        let (tables, info) = match find::<T>(self.catalog())? {
+            Some((slot, info)) => (self.tables(slot, info)?, Some(Info::Snapshot(info))),
+            None => (Tables::Absent, None),
+        };
+        let bytes_max = self.core.body_bytes_max;
+        Ok(Collection { tables, info, bytes_max, _record: PhantomData })
+    }
+
+    /// The bucket of that name, with keys that are bytes. One that does not exist reads as
+    /// empty.
+    pub fn bucket(&self, name: &str) -> Result<Bucket<'_>> {
+        bucket::open_snapshot(self, name)
+    }
+
+    /// The bucket of that name, with typed keys. One that does not exist reads as empty.
+    ///
+    /// # Errors
+    /// [`Invalid`](crate::ErrorKind::Invalid) when the bucket has another type of keys.
+    pub fn bucket_of<K: Key>(&self, name: &str) -> Result<Bucket<'_, K>> {
+        bucket::open_snapshot(self, name)
+    }
+}
+
+impl WriteTx {
+    /// The records of type `T`, to change. A collection that does not exist is created.
+    ///
+    /// # Errors
+    /// [`NotRegistered`](crate::ErrorKind::NotRegistered) when indexes were added, changed or
+    /// removed since the collection was last registered: [`Database::register`] does that work.
+    /// [`SchemaChanged`](crate::ErrorKind::SchemaChanged) and
+    /// [`NewerSchema`](crate::ErrorKind::NewerSchema) as in a read transaction.
+    /// [`Invalid`](crate::ErrorKind::Invalid) when another handle of the collection is alive in
+    /// this transaction: use that one, or drop it first.
+    ///
+    /// [`Database::register`]: crate::Database::register
+    pub fn collection<T: Record>(&self) -> Result<CollectionMut<'_, T>> {
+        let catalog = self.catalog();
+        let info = match catalog.find(T::NAME) {
+            None => create::<T>(self, None)?,
+            Some((slot, member)) => {
+                let info = member.records()?;
+                let id = TypeId::of::<T>();
+                if catalog.bound_for_writing(id) != Some(slot) {
+                    if !compare(&super::register::declared::<T>(), info)?.is_empty() {
+                        return Err(Error::new(
+                            ErrorKind::NotRegistered,
+                            format!(
+                                "the indexes of collection {:?} differ from the declaration; \
+                                 register it, on the builder or by `Database::register`",
+                                T::NAME
+                            ),
+                        ));
+                    }
+                    catalog.bind_for_writing(id, slot);
+                }
+                info.clone()
+            }
+        };
+        Ok(CollectionMut { reading: self.open_collection(info)?, tx: self })
+    }
+
+    /// Deletes the collection of type `T` with its records, indexes and automatic keys; says
+    /// whether there was one. It is created anew by the next use.
+    ///
+    /// # Errors
+    /// [`Invalid`](crate::ErrorKind::Invalid) when a handle of it is alive.
+    pub fn drop_collection<T: Record>(&self) -> Result<bool> {
+        let catalog = self.catalog();
+        let Some((_, member)) = catalog.find(T::NAME) else {
+            return Ok(false);
+        };
+        member.records()?;
+        self.delete_member(member)?;
+        Ok(true)
+    }
+
+    /// The bucket of that name, with keys that are bytes, to change. One that does not exist
+    /// is created.
+    pub fn bucket(&self, name: &str) -> Result<BucketMut<'_>> {
+        bucket::open_writing(self, name)
+    }
+
+    /// The bucket of that name, with typed keys, to change. One that does not exist is created.
+    ///
+    /// # Errors
+    /// [`Invalid`](crate::ErrorKind::Invalid) when the bucket has another type of keys.
+    pub fn bucket_of<K: Key>(&self, name: &str) -> Result<BucketMut<'_, K>> {
+        bucket::open_writing(self, name)
+    }
+
+    /// Deletes a bucket with all that is in it; says whether there was one.
+    pub fn drop_bucket(&self, name: &str) -> Result<bool> {
+        let catalog = self.catalog();
+        let Some((_, member)) = catalog.find(name) else {
+            return Ok(false);
+        };
+        member.bucket()?;
+        self.delete_member(member)?;
+        Ok(true)
+    }
+
+    fn open_collection<T: Record>(&self, info: Arc<Records>) -> Result<Collection<'_, T>> {
+        let tables = WritingTables::open(self.transaction()?, &info)
+            .map_err(|error| error.during(format!("collection {:?}", info.name)))?;
+        Ok(Collection {
+            tables: Tables::Writing(tables),
+            info: Some(Info::Writing(info)),
+            bytes_max: self.core.body_bytes_max,
+            _record: PhantomData,
+        })
+    }
+}
+
+impl Readable for ReadTx {
+    fn collection<T: Record>(&self) -> Result<Collection<'_, T>> {
+        self.collection()
+    }
+
+    fn bucket(&self, name: &str) -> Result<Bucket<'_>> {
+        self.bucket(name)
+    }
+
+    fn bucket_of<K: Key>(&self, name: &str) -> Result<Bucket<'_, K>> {
+        self.bucket_of(name)
+    }
+}
+
+impl Readable for WriteTx {
+    fn collection<T: Record>(&self) -> Result<Collection<'_, T>> {
+        let catalog = self.catalog();
+        match find::<T>(&catalog)? {
+            Some((_, info)) => self.open_collection(info.clone()),
+            None => Ok(Collection {
+                tables: Tables::Absent,
+                info: None,
+                bytes_max: self.core.body_bytes_max,
+                _record: PhantomData,
+            }),
+        }
+    }
+
+    fn bucket(&self, name: &str) -> Result<Bucket<'_>> {
+        bucket::open_uncommitted(self, name)
+    }
+
+    fn bucket_of<K: Key>(&self, name: &str) -> Result<Bucket<'_, K>> {
+        bucket::open_uncommitted(self, name)
+    }
+}
+
+/// Slot and description of the collection of `T`, once compared with its declaration.
+fn find<T: Record>(catalog: &Catalog) -> Result<Option<(usize, &Arc<Records>)>> {
+    let id = TypeId::of::<T>();
+    if let Some(slot) = catalog.bound(id)
+        && let Some(Member::Records(info)) = catalog.members().get(slot)
+    {
+        return Ok(Some((slot, info)));
+    }
+    let Some((slot, member)) = catalog.find(T::NAME) else {
+        return Ok(None);
+    };
+    let info = member.records()?;
+    compare(&super::register::declared::<T>(), info)?;
+    catalog.bind(id, slot);
+    Ok(Some((slot, info)))
+}

@@ -1,0 +1,170 @@
+//! What went wrong: one error for the whole crate, falling down from every floor.
+
+use std::borrow::Cow;
+use std::fmt;
+
+/// A specialised result: every fallible function of the crate returns it.
+pub type Result<T, E = Error> = std::result::Result<T, E>;
+
+/// What went wrong, one word wide.
+///
+/// Programs look at [`kind`](Error::kind); people read the [`Display`](fmt::Display) form, which
+/// says what was attempted, on which collection, index or key, and why it failed. The cause, where
+/// there is one beneath, is [`source`](std::error::Error::source).
+pub struct Error(Box<Inner>);
+
+struct Inner {
+    kind: ErrorKind,
+    message: Cow<'static, str>,
+    context: Vec<String>,
+    source: Option<Box<dyn std::error::Error + Send + Sync + 'static>>,
+}
+
+/// The kinds of errors a program may want to tell apart.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Hash)]
+#[non_exhaustive]
+pub enum ErrorKind {
+    /// A unique key or primary key is taken already, or the record changed since the revision that
+    /// `replace_if` named. Nothing was written; read again and decide.
+    Conflict,
+    /// What was named does not exist: a key to update, a file to open, a field or an index.
+    NotFound,
+    /// The declared record differs from the stored one under the same version. The message names
+    /// the fields. Raise the version, or restore the declaration.
+    SchemaChanged,
+    /// The file holds a newer version of a collection than this program knows. Nothing was
+    /// written. Use a newer program.
+    NewerSchema,
+    /// The collection needs work (an index to build) that only `register` may do.
+    NotRegistered,
+    /// The index is being built, or a build was interrupted: `register` finishes it.
+    IndexNotReady,
+    /// Bytes in the file are not what was written there. The message names the collection and key.
+    /// Restore from a backup; nothing was changed.
+    Corrupt,
+    /// The file is not a Larder file. It was left as it is.
+    NotADatabase,
+    /// The file was written by a version of Larder that this one does not know.
+    UnsupportedFormat,
+    /// Another handle, in this process or another, has the file open.
+    Locked,
+    /// `create` found something under that path already.
+    AlreadyExists,
+    /// The database was opened read-only.
+    ReadOnly,
+    /// A bound was exceeded: key length, body length, collections, auto keys.
+    Limit,
+    /// The call makes no sense as it stands: nested writes, one collection opened twice, a bad
+    /// name. A mistake in the program.
+    Invalid,
+    /// The database was closed while this handle lived on.
+    Closed,
+    /// A commit failed at a point where it may or may not have become durable. Reopen, then look.
+    OutcomeUnknown,
+    /// An earlier failure made this handle unusable; its cause is the source. Reopen.
+    Poisoned,
+    /// The operating system refused to read or write. The source has its error.
+    Io,
+    /// The storage beneath has no room left.
+    Full,
+    /// The database is in use in a way that forbids this just now (a live transaction); try again.
+    Busy,
+}
+
+impl Error {
+    /// Makes an error of `kind` with a sentence in lower case and without a full stop.
+    pub(crate) fn new(kind: ErrorKind, message: impl Into<Cow<'static, str>>) -> Self {
+        Self(Box::new(Inner { kind, message: message.into(), context: Vec::new(), source: None }))
+    }
+
+    pub(crate) fn corrupt(message: impl Into<Cow<'static, str>>) -> Self {
+        Self::new(ErrorKind::Corrupt, message)
+    }
+
+    pub(crate) fn invalid(message: impl Into<Cow<'static, str>>) -> Self {
+        Self::new(ErrorKind::Invalid, message)
+    }
+
+    pub(crate) fn limit(message: impl Into<Cow<'static, str>>) -> Self {
+        Self::new(ErrorKind::Limit, message)
+    }
+
+    /// Adds what lies beneath.
+    pub(crate) fn because(
+        mut self,
+        source: impl Into<Box<dyn std::error::Error + Send + Sync + 'static>>,
+    ) -> Self {
+        self.0.source = Some(source.into());
+        self
+    }
+
+    /// Adds what was being done, outermost last: `collection "cities"`, `insert`.
+    pub(crate) fn during(mut self, what: impl Into<String>) -> Self {
+        self.0.context.push(what.into());
+        self
+    }
+
+    /// What went wrong, for programs.
+    #[must_use]
+    pub fn kind(&self) -> ErrorKind {
+        self.0.kind
+    }
+
+    /// Whether this is the error of that kind.
+    #[must_use]
+    pub fn is(&self, kind: ErrorKind) -> bool {
+        self.kind() == kind
+    }
+}
+
+impl fmt::Display for Error {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        for context in self.0.context.iter().rev() {
+            write!(f, "{context}: ")?;
+        }
+        f.write_str(&self.0.message)?;
+        if let Some(source) = &self.0.source {
+            write!(f, ": {source}")?;
+        }
+        Ok(())
+    }
+}
+
+impl fmt::Debug for Error {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        write!(f, "{:?}: {self}", self.0.kind)
+    }
+}
+
+impl std::error::Error for Error {
+    fn source(&self) -> Option<&(dyn std::error::Error + 'static)> {
+        self.0.source.as_deref().map(|source| source as &(dyn std::error::Error + 'static))
+    }
+}
+
+/// Adds context to the error of a result on its way up.
+pub(crate) trait Context<T> {
+    /// Adds what was being done; the closure runs only on an error.
+    fn context<S: Into<String>>(self, what: impl FnOnce() -> S) -> Result<T>;
+}
+
+impl<T> Context<T> for Result<T> {
+    fn context<S: Into<String>>(self, what: impl FnOnce() -> S) -> Result<T> {
+        self.map_err(|error| error.during(what()))
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn an_error_is_one_word_wide_and_reads_from_the_outside_in() {
+        assert_eq!(size_of::<Error>(), size_of::<usize>());
+        let error = Error::new(ErrorKind::Conflict, "slug \"paris\" is taken")
+            .during("insert")
+            .during("collection \"cities\"");
+        assert_eq!(error.to_string(), "collection \"cities\": insert: slug \"paris\" is taken");
+        assert!(error.is(ErrorKind::Conflict));
+    }
+}

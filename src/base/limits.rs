@@ -1,0 +1,20 @@
+//! How large may things be? Every bound that a user can meet, in one place.
+
+/// Longest encoded key in bytes, primary or index: a key longer than a page degrades the tree.
+pub(crate) const KEY_BYTES_MAX: usize = 4096;
+
+/// Largest body in bytes before compression, unless the builder says otherwise: 16 MiB.
+pub(crate) const BODY_BYTES_MAX_DEFAULT: usize = 16 << 20;
+
+/// The most a body limit can be set to: offsets inside a record are 31 bits wide.
+pub(crate) const BODY_BYTES_MAX: usize = 1 << 30;
+
+/// Deepest nesting of lists, maps, options and parts in a record type.
+pub(crate) const TYPE_DEPTH_MAX: usize = 32;
+
+/// Longest name of a collection, bucket or index in bytes.
+pub(crate) const NAME_BYTES_MAX: usize = 128;
+
+/// Cache of the database in bytes, unless the builder says otherwise: 64 MiB. redb's own default,
+/// 1 GiB, is not for a library that lives in somebody else's program.
+pub(crate) const CACHE_BYTES_DEFAULT: usize = 64 << 20;

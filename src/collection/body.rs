@@ -1,0 +1,180 @@
+//! How does a record's body lie in its table? Behind its envelope, compressed where that pays.
+
+use crate::base::{Error, Result};
+use crate::codec::envelope::Envelope;
+use crate::store::Bytes;
+
+/// Bounds and choices for the bodies of one collection.
+#[derive(Clone, Copy, Debug)]
+pub(crate) struct BodyOptions {
+    /// The largest body in bytes, before compression.
+    pub(crate) bytes_max: usize,
+    /// Bodies longer than this are compressed.
+    pub(crate) compress_above: Option<u32>,
+}
+
+/// Compression level: zstd's default, a good ratio at some hundred MB/s.
+const ZSTD_LEVEL: i32 = 3;
+
+/// Appends envelope and body to `out`; `encode` appends the body.
+pub(crate) fn seal(
+    version: u32,
+    revision: u64,
+    expires: Option<i64>,
+    options: BodyOptions,
+    out: &mut Vec<u8>,
+    encode: impl FnOnce(&mut Vec<u8>) -> Result<()>,
+) -> Result<Sealed> {
+    let start = out.len();
+    let plain = Envelope { version, revision, expires, uncompressed: None };
+    plain.encode(out);
+    let body_at = out.len();
+    encode(out)?;
+    let bytes = out.len() - body_at;
+    if bytes > options.bytes_max {
+        return Err(Error::limit(format!(
+            "the record has {bytes} bytes, the most is {}; raise `body_limit` on the builder",
+            options.bytes_max
+        )));
+    }
+    if options.compress_above.is_some_and(|above| bytes > above as usize) {
+        let body = out.get(body_at..).unwrap_or_default();
+        let compressed = zstd::bulk::compress(body, ZSTD_LEVEL)
+            .map_err(|error| Error::invalid("a body cannot be compressed").because(error))?;
+        let uncompressed = u32::try_from(bytes).ok();
+        // The envelope grows by up to five bytes; what does not become shorter stays as it is.
+        if compressed.len() + 5 < bytes && uncompressed.is_some() {
+            let body = out.split_off(body_at);
+            out.truncate(start);
+            Envelope { uncompressed, ..plain }.encode(out);
+            out.extend_from_slice(&compressed);
+            return Ok(Sealed::Compressed(body));
+        }
+    }
+    Ok(Sealed::Plain { body_at })
+}
+
+/// Where the uncompressed body is after sealing.
+#[derive(Debug)]
+pub(crate) enum Sealed {
+    /// In what was appended, from here to the end.
+    Plain { body_at: usize },
+    /// It was compressed; this is what it was before.
+    Compressed(Vec<u8>),
+}
+
+impl Sealed {
+    /// The uncompressed body; `out` is what was appended to, up to the end of the body.
+    pub(crate) fn body<'a>(&'a self, out: &'a [u8]) -> &'a [u8] {
+        match self {
+            Self::Plain { body_at } => out.get(*body_at..).unwrap_or_default(),
+            Self::Compressed(body) => body,
+        }
+    }
+}
+
+/// A stored body, opened: the envelope read, the body uncompressed.
+pub(crate) struct Body<'a> {
+    bytes: Bytes<'a>,
+    start: usize,
+    pub(crate) envelope: Envelope,
+}
+
+impl<'a> Body<'a> {
+    /// Opens what lies in a table.
+    pub(crate) fn open(stored: Bytes<'a>, bytes_max: usize) -> Result<Self> {
+        let (envelope, start) = Envelope::decode(&stored)?;
+        let Some(uncompressed) = envelope.uncompressed else {
+            return Ok(Self { bytes: stored, start, envelope });
+        };
+        let uncompressed = uncompressed as usize;
+        // The limit may have been lowered since; a body is refused only beyond what a file can hold.
+        if uncompressed > bytes_max.max(crate::base::limits::BODY_BYTES_MAX_DEFAULT) {
+            return Err(Error::corrupt(format!(
+                "a compressed body claims {uncompressed} bytes, more than the limit"
+            )));
+        }
+        let compressed = stored.get(start..).unwrap_or_default();
+        let bytes = zstd::bulk::decompress(compressed, uncompressed)
+            .map_err(|error| Error::corrupt("a body cannot be uncompressed").because(error))?;
+        if bytes.len() != uncompressed {
+            return Err(Error::corrupt(format!(
+                "a compressed body has {} bytes, its envelope says {uncompressed}",
+                bytes.len()
+            )));
+        }
+        Ok(Self { bytes: Bytes::owned(bytes), start: 0, envelope })
+    }
+
+    /// What holds the record's bytes, and where they begin in it.
+    pub(crate) fn into_bytes(self) -> (Bytes<'a>, usize) {
+        (self.bytes, self.start)
+    }
+
+    /// The record's bytes.
+    pub(crate) fn bytes(&self) -> &[u8] {
+        self.bytes.get(self.start..).unwrap_or_default()
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use crate::base::ErrorKind;
+
+    const OPTIONS: BodyOptions = BodyOptions { bytes_max: 10_000, compress_above: Some(100) };
+
+    fn sealed(body: &[u8]) -> Vec<u8> {
+        let mut out = Vec::new();
+        seal(1, 2, Some(3), OPTIONS, &mut out, |out| {
+            out.extend_from_slice(body);
+            Ok(())
+        })
+        .unwrap();
+        out
+    }
+
+    #[test]
+    fn a_body_above_the_threshold_is_compressed_where_that_pays() {
+        for (body, compressed) in [
+            (vec![7; 100], false),
+            (vec![7; 101], true),
+            (vec![7; 10_000], true),
+            ((0..102_u32).map(|i| (i * 151 % 256) as u8).collect(), false),
+        ] {
+            let stored = sealed(&body);
+            assert_eq!(stored.len() < body.len(), compressed);
+            let opened = Body::open(Bytes::owned(stored), 10_000).unwrap();
+            assert_eq!(opened.bytes(), body);
+            assert_eq!(opened.envelope.uncompressed.is_some(), compressed);
+            assert_eq!(opened.envelope.expires, Some(3));
+        }
+    }
+
+    #[test]
+    fn a_compressed_body_that_lies_about_its_length_is_corrupt() {
+        let mut huge = Vec::new();
+        Envelope { version: 1, revision: 1, expires: None, uncompressed: Some(u32::MAX) }
+            .encode(&mut huge);
+        huge.extend_from_slice(&zstd::bulk::compress(&[0; 500], 3).unwrap());
+        let mut short = Vec::new();
+        Envelope { version: 1, revision: 1, expires: None, uncompressed: Some(501) }
+            .encode(&mut short);
+        short.extend_from_slice(&zstd::bulk::compress(&[0; 500], 3).unwrap());
+        for stored in [huge, short] {
+            let error = Body::open(Bytes::owned(stored), 10_000).err().unwrap();
+            assert_eq!(error.kind(), ErrorKind::Corrupt);
+        }
+    }
+
+    #[test]
+    fn a_body_over_the_limit_is_refused() {
+        let mut out = Vec::new();
+        let error = seal(1, 2, None, OPTIONS, &mut out, |out| {
+            out.resize(out.len() + 10_001, 0);
+            Ok(())
+        })
+        .unwrap_err();
+        assert_eq!(error.kind(), ErrorKind::Limit);
+    }
+}

@@ -1,0 +1,129 @@
+//! Does a collection hold what it should? Every record is read whole, every index compared with
+//! what the records imply, both ways.
+//!
+//! An index equals what its records imply when each implied entry is in it and it has no more
+//! entries than are implied: implied entries are distinct, so the counts settle the other way.
+
+use super::body::Body;
+use super::tables::Tables;
+use super::write::{entry, index_keys};
+use crate::base::Result;
+use crate::base::name::show_key;
+use crate::schema::catalog::Records;
+use crate::schema::index::Scratch;
+use crate::schema::key::encode_slot;
+use crate::schema::view::{Budget, Slot};
+use crate::store::ALL;
+
+/// What was found in one collection.
+#[derive(Debug, Default)]
+pub(crate) struct Findings {
+    pub(crate) records: u64,
+    pub(crate) index_entries: u64,
+    /// The greatest revision of a record.
+    pub(crate) revision_max: u64,
+    /// The greatest automatic key, 0 where there is none.
+    pub(crate) auto_key_max: u64,
+}
+
+/// A problem: of the record with this key or, without one, of the collection or index as a whole.
+pub(crate) struct Problem {
+    pub(crate) index: Option<String>,
+    pub(crate) key: Option<Vec<u8>>,
+    pub(crate) what: String,
+}
+
+/// Checks one collection and reports each problem. An error of the storage beneath ends the check.
+pub(crate) fn check(
+    tables: &Tables<'_>,
+    info: &Records,
+    bytes_max: usize,
+    report: &mut dyn FnMut(Problem),
+) -> Result<Findings> {
+    let mut findings = Findings::default();
+    let mut implied = vec![0_u64; info.indexes.len()];
+    let mut scratch = Scratch::default();
+    for record in tables.records().range(ALL)? {
+        let (key, stored) = record?;
+        findings.records += 1;
+        let mut problem = |index: Option<&str>, what: String| {
+            report(Problem { index: index.map(str::to_owned), key: Some(key.to_vec()), what });
+        };
+        let body = match Body::open(stored, bytes_max) {
+            Ok(body) => body,
+            Err(error) => {
+                problem(None, error.to_string());
+                continue;
+            }
+        };
+        findings.revision_max = findings.revision_max.max(body.envelope.revision);
+        if let Err(error) = walk(&body, info) {
+            problem(None, error.to_string());
+            continue;
+        }
+        match key_of(&body, info) {
+            Ok(implied_key) if implied_key == *key => {}
+            Ok(implied_key) => {
+                problem(None, format!("its body has {}", show_key(&implied_key)));
+            }
+            Err(error) => problem(None, error.to_string()),
+        }
+        if info.current.auto
+            && let Ok(number) = <[u8; 8]>::try_from(&*key)
+        {
+            findings.auto_key_max = findings.auto_key_max.max(u64::from_be_bytes(number));
+        }
+        for (position, (index, implied)) in info.indexes.iter().zip(&mut implied).enumerate() {
+            if !index.ready {
+                continue;
+            }
+            if let Err(error) = index_keys(index, info, body.bytes(), &mut scratch) {
+                problem(Some(&index.name), error.to_string());
+                continue;
+            }
+            let table = tables.index(position)?;
+            for index_key in scratch.keys() {
+                *implied += 1;
+                let (entry, value) = entry(index, index_key, &key);
+                match table.peek(&entry)? {
+                    Some(found) if *found == *value => {}
+                    Some(found) => problem(
+                        Some(&index.name),
+                        format!("its entry belongs to the record with {}", show_key(&found)),
+                    ),
+                    None => problem(Some(&index.name), "its entry is missing".to_owned()),
+                }
+            }
+        }
+    }
+    for (position, (index, implied)) in info.indexes.iter().zip(implied).enumerate() {
+        if index.ready {
+            let entries = tables.index(position)?.len()?;
+            findings.index_entries += entries;
+            if entries != implied {
+                let what = format!("it has {entries} entries, the records imply {implied}");
+                report(Problem { index: Some(index.name.clone()), key: None, what });
+            }
+        }
+    }
+    Ok(findings)
+}
+
+/// Reads every value of a record.
+fn walk(body: &Body<'_>, info: &Records) -> Result<()> {
+    let bytes = body.bytes();
+    let mut budget = Budget::new(bytes.len() as u64 + 1);
+    Slot::root(bytes, &info.layout)?.value()?.walk(&mut budget)
+}
+
+/// The primary key that the body has.
+fn key_of(body: &Body<'_>, info: &Records) -> Result<Vec<u8>> {
+    let record = Slot::root(body.bytes(), &info.layout)?;
+    let mut key = Vec::new();
+    for route in &info.key {
+        if let Some(at) = route.follow(record.body, record.at)? {
+            encode_slot(Slot { body: record.body, at, layout: &route.layout }, false, &mut key)?;
+        }
+    }
+    Ok(key)
+}

@@ -1,0 +1,93 @@
+//! How is an index built over records that exist already? In bounded steps, each in a transaction
+//! of its own, each going on where the last one stopped.
+//!
+//! Writers keep an unfinished index up like any other, so between two steps nothing is missed: a
+//! record behind the cursor has its entries, and one ahead of it may have them already.
+
+use super::body::Body;
+use super::write::{entry, index_keys, taken};
+use crate::base::error::Context;
+use crate::base::name::show_key;
+use crate::base::Result;
+use crate::schema::catalog::{Index, Records};
+use crate::schema::index::Scratch;
+use crate::store::{ALL, Bounds, ReadTable, WriteTransaction};
+
+/// Most records of one step.
+const STEP_RECORDS_MAX: usize = 50_000;
+
+/// Most bytes of index entries of one step.
+const STEP_BYTES_MAX: usize = 16 << 20;
+
+/// What a step left to do.
+#[derive(Debug, PartialEq, Eq)]
+pub(crate) enum Progress {
+    /// The index holds what the records imply.
+    Done,
+    /// Go on behind the record with this key.
+    After(Vec<u8>),
+}
+
+/// Indexes the records behind `after`, up to the bounds of a step. A unique index that two records
+/// claim one key of is a `Conflict`.
+pub(crate) fn step(
+    transaction: &WriteTransaction,
+    info: &Records,
+    index: &Index,
+    bytes_max: usize,
+    after: Option<&[u8]>,
+) -> Result<Progress> {
+    let records = transaction.open_table(&info.table)?;
+    let mut table = transaction.open_table(&index.table)?;
+    let mut entries: Vec<(Vec<u8>, Vec<u8>)> = Vec::new();
+    let (mut seen, mut bytes) = (0, 0);
+    let mut scratch = Scratch::default();
+    let mut progress = Progress::Done;
+    for record in ReadTable::Writing(&records).range(behind(after))? {
+        let (key, stored) = record?;
+        let body = Body::open(stored, bytes_max).context(|| show_key(&key))?;
+        index_keys(index, info, body.bytes(), &mut scratch).context(|| show_key(&key))?;
+        for index_key in scratch.keys() {
+            let (entry, value) = entry(index, index_key, &key);
+            bytes += entry.len() + value.len();
+            entries.push((entry, value.to_vec()));
+        }
+        seen += 1;
+        if seen >= STEP_RECORDS_MAX || bytes >= STEP_BYTES_MAX {
+            progress = Progress::After(key.to_vec());
+            break;
+        }
+    }
+    entries.sort_unstable();
+    if entries.windows(2).any(|pair| matches!(pair, [a, b] if a.0 == b.0)) {
+        return Err(taken(index));
+    }
+    let change = transaction.begin_change();
+    if ReadTable::Writing(&table).range(ALL)?.next().is_none() {
+        table.append(entries.iter().map(|(key, value)| Ok((key.as_slice(), value.as_slice()))))?;
+    } else {
+        for (key, value) in &entries {
+            let owner = ReadTable::Writing(&table).peek(key)?.map(|owner| *owner == **value);
+            match owner {
+                // A writer was here before.
+                Some(true) => {}
+                Some(false) => {
+                    change.finish();
+                    return Err(taken(index));
+                }
+                None => {
+                    table.change(key, Some(value))?;
+                }
+            }
+        }
+    }
+    change.finish();
+    Ok(progress)
+}
+
+fn behind(after: Option<&[u8]>) -> Bounds<'_> {
+    match after {
+        Some(key) => (std::ops::Bound::Excluded(key), std::ops::Bound::Unbounded),
+        None => ALL,
+    }
+}

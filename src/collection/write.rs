@@ -1,0 +1,222 @@
+//! THE write path: one record put or removed, and every index with it.
+//!
+//! - What the record's old and new body imply for each index is computed first.
+//! - Uniqueness is checked before anything is written; a refused operation has written nothing.
+//! - Only the difference between old and new keys is applied.
+//! - An error half way makes the transaction uncommittable (`begin_change`).
+
+use super::body::Body;
+use super::tables::WritingTables;
+use crate::base::limits::KEY_BYTES_MAX;
+use crate::base::error::Context;
+use crate::base::{Error, ErrorKind, Result};
+use crate::schema::catalog::{Index, Records};
+use crate::schema::index::Scratch;
+use crate::schema::view::Slot;
+use crate::store::{ReadTable, WriteTable};
+
+/// What an operation expects to find under its key.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub(crate) enum Expect {
+    /// Nothing.
+    Absent,
+    /// Something or nothing.
+    Any,
+    /// Something.
+    Present,
+    /// The record as that commit wrote it.
+    Revision(u64),
+}
+
+/// A record on its way into the tables.
+pub(crate) struct NewRecord<'a> {
+    /// Envelope and body, as they will lie.
+    pub(crate) stored: &'a [u8],
+    /// The body, uncompressed.
+    pub(crate) body: &'a [u8],
+}
+
+/// Puts the record under `key`, or with `None` removes what is there. Says whether there was one.
+pub(crate) fn write(
+    tables: &mut WritingTables<'_>,
+    info: &Records,
+    bytes_max: usize,
+    key: &[u8],
+    new: Option<NewRecord<'_>>,
+    expect: Expect,
+) -> Result<bool> {
+    check_key(key)?;
+    let mut differences = Vec::with_capacity(info.indexes.len());
+    let mut scratch = Scratch::default();
+    let existed = {
+        let old = match tables.stored(key)? {
+            Some(stored) => Some(Body::open(stored, bytes_max)?),
+            None => None,
+        };
+        check_expectation(info, expect, old.as_ref().map(|old| old.envelope.revision))?;
+        if new.is_none() && old.is_none() {
+            return Ok(false);
+        }
+        for index in &info.indexes {
+            let mut keys = |body: Option<&[u8]>| -> Result<Vec<Vec<u8>>> {
+                let Some(body) = body else {
+                    return Ok(Vec::new());
+                };
+                index_keys(index, info, body, &mut scratch)?;
+                Ok(scratch.keys().map(<[u8]>::to_vec).collect())
+            };
+            let old_keys = keys(old.as_ref().map(Body::bytes))?;
+            let new_keys = keys(new.as_ref().map(|new| new.body))?;
+            differences.push(Difference::between(old_keys, new_keys));
+        }
+        old.is_some()
+    };
+    check_unique(tables, info, key, &differences)?;
+
+    let change = tables.transaction.begin_change();
+    tables.records.change(key, new.map(|new| new.stored))?;
+    for ((index, table), difference) in
+        info.indexes.iter().zip(&mut tables.indexes).zip(&differences)
+    {
+        for gone in &difference.gone {
+            let (entry, _) = entry(index, gone, key);
+            // While a unique index is being built, its entry may be that of another record, which
+            // the build then reports.
+            if index.ready || !index.plan.unique || owns(table, &entry, key)? {
+                table.change(&entry, None)?;
+            }
+        }
+        for come in &difference.come {
+            let (entry, value) = entry(index, come, key);
+            table.change(&entry, Some(value))?;
+        }
+    }
+    change.finish();
+    Ok(existed)
+}
+
+/// Puts the keys of a body in one index into `scratch`.
+pub(crate) fn index_keys(
+    index: &Index,
+    info: &Records,
+    body: &[u8],
+    scratch: &mut Scratch,
+) -> Result<()> {
+    let record = Slot::root(body, &info.layout)?;
+    index.plan.keys(record, scratch).context(|| format!("index {:?}", index.name))
+}
+
+/// An index entry: what lies in the table for one index key of one record.
+pub(crate) fn entry<'k>(index: &Index, index_key: &[u8], key: &'k [u8]) -> (Vec<u8>, &'k [u8]) {
+    if index.plan.unique {
+        (index_key.to_vec(), key)
+    } else {
+        ([index_key, key].concat(), &[])
+    }
+}
+
+/// Whether the entry of a unique index is that of the record with this key.
+fn owns(table: &WriteTable<'_>, entry: &[u8], key: &[u8]) -> Result<bool> {
+    Ok(ReadTable::Writing(table).peek(entry)?.is_some_and(|owner| *owner == *key))
+}
+
+/// Refuses a primary key that is too long.
+pub(crate) fn check_key(key: &[u8]) -> Result<()> {
+    if key.len() > KEY_BYTES_MAX {
+        return Err(Error::limit(format!(
+            "the key has {} bytes, the most is {KEY_BYTES_MAX}",
+            key.len()
+        )));
+    }
+    Ok(())
+}
+
+/// The error of a unique index that has the key already.
+pub(crate) fn taken(index: &Index) -> Error {
+    Error::new(
+        ErrorKind::Conflict,
+        format!("another record has that key in the unique index {:?}", index.name),
+    )
+}
+
+/// The error of a primary key that exists already.
+pub(crate) fn exists() -> Error {
+    Error::new(ErrorKind::Conflict, "a record with that key exists already; use `put` to replace it")
+}
+
+fn check_expectation(info: &Records, expect: Expect, revision: Option<u64>) -> Result<()> {
+    match (expect, revision) {
+        (Expect::Absent, Some(_)) => Err(exists()),
+        (Expect::Present | Expect::Revision(_), None) => Err(Error::new(
+            ErrorKind::NotFound,
+            format!("collection {:?} has no record with that key", info.name),
+        )),
+        (Expect::Revision(expected), Some(found)) if expected != found => Err(Error::new(
+            ErrorKind::Conflict,
+            format!(
+                "the record has revision {found}, not {expected}: it was changed since it was read"
+            ),
+        )),
+        _ => Ok(()),
+    }
+}
+
+fn check_unique(
+    tables: &WritingTables<'_>,
+    info: &Records,
+    key: &[u8],
+    differences: &[Difference],
+) -> Result<()> {
+    for ((index, table), difference) in info.indexes.iter().zip(&tables.indexes).zip(differences) {
+        if !index.plan.unique {
+            continue;
+        }
+        for come in &difference.come {
+            // While an index is being built, an entry of this very record may be there already.
+            if ReadTable::Writing(table).peek(come)?.is_some_and(|owner| *owner != *key) {
+                return Err(taken(index));
+            }
+        }
+    }
+    Ok(())
+}
+
+/// What changes in one index.
+#[derive(Debug, PartialEq, Eq)]
+struct Difference {
+    gone: Vec<Vec<u8>>,
+    come: Vec<Vec<u8>>,
+}
+
+impl Difference {
+    /// Both lists are sorted.
+    fn between(mut old: Vec<Vec<u8>>, mut new: Vec<Vec<u8>>) -> Self {
+        if old.is_empty() || new.is_empty() {
+            return Self { gone: old, come: new };
+        }
+        if old == new {
+            return Self { gone: Vec::new(), come: Vec::new() };
+        }
+        let kept: Vec<Vec<u8>> =
+            old.iter().filter(|key| new.binary_search(key).is_ok()).cloned().collect();
+        old.retain(|key| kept.binary_search(key).is_err());
+        new.retain(|key| kept.binary_search(key).is_err());
+        Self { gone: old, come: new }
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn only_the_difference_of_two_key_sets_is_applied() {
+        let keys = |text: &str| text.bytes().map(|byte| vec![byte]).collect::<Vec<_>>();
+        for (old, new, gone, come) in
+            [("abd", "bce", "ad", "ce"), ("", "a", "", "a"), ("ab", "", "ab", ""), ("ab", "ab", "", "")]
+        {
+            let difference = Difference::between(keys(old), keys(new));
+            assert_eq!(difference, Difference { gone: keys(gone), come: keys(come) });
+        }
+    }
+}

@@ -1,0 +1,79 @@
+//! Larder is an embedded, local-first storage engine: typed collections with secondary indexes and
+//! plain key-value buckets, in one ACID transaction, in one file.
+//!
+//! - [`record`] makes a struct a record; [`Database`] opens a file and begins transactions.
+//! - In a transaction, [`Collection`] reads and [`CollectionMut`] changes the records of a type;
+//!   [`Bucket`] holds bytes under ordered keys.
+//! - What was acknowledged is there: a commit is durable when it returns.
+//! - Everything fallible returns the one [`Error`], whose [`kind`](Error::kind) tells what to do.
+//!
+//! ```
+//! use larder::{Database, record};
+//!
+//! #[record(index(by_country_population = (country, population)))]
+//! #[derive(Debug)]
+//! pub struct City {
+//!     #[key]
+//!     pub id: u64,
+//!     #[unique]
+//!     pub slug: String,
+//!     pub country: String,
+//!     pub population: u64,
+//! }
+//!
+//! # fn main() -> larder::Result<()> {
+//! let db = Database::builder().register::<City>().in_memory()?;
+//! db.write(|tx| {
+//!     let mut cities = tx.collection::<City>()?;
+//!     cities.insert(&City { id: 1, slug: "pula".into(), country: "HR".into(), population: 52_220 })
+//! })?;
+//!
+//! let tx = db.read()?;
+//! let cities = tx.collection::<City>()?;
+//! for city in cities.by(City::BY_COUNTRY_POPULATION).range(("HR", 50_000)..=("HR", u64::MAX))? {
+//!     println!("{}", city?.slug);
+//! }
+//! # Ok(())
+//! # }
+//! ```
+
+// The macros write `::larder::..`, also where they are used within this crate.
+extern crate self as larder;
+
+mod api;
+mod base;
+mod codec;
+mod collection;
+mod schema;
+mod store;
+mod txn;
+
+pub use api::{
+    Bucket, BucketEntries, BucketMut, BucketValue, Builder, CheckReport, Collection, CollectionMut,
+    CollectionOptions, Database, IndexEntries, IndexReader, IndexToken, Iter, Problem, Readable,
+    View,
+};
+pub use base::{Error, ErrorKind, Result};
+pub use codec::key::folded::Folded;
+pub use codec::key::{AsKey, Key, KeyPrefix, KeyRange, KeyReader, Reverse, Starting};
+pub use codec::timestamp::Timestamp;
+pub use larder_derive::{part, record};
+pub use schema::record::Record;
+pub use schema::storable::Storable;
+pub use schema::token::{Field, Index, Unique};
+pub use schema::types;
+pub use schema::view::{Budget, ListRef, MapRef, StructRef, ValueRef, VariantRef};
+pub use txn::read::ReadTx;
+pub use txn::write::WriteTx;
+
+/// The archived forms of records are rkyv's: [`View`] derefs to them.
+#[doc(inline)]
+pub use rkyv;
+/// Keys and fields can be [`uuid::Uuid`]; `Uuid::now_v7` makes keys that sort by time.
+#[doc(inline)]
+pub use uuid;
+
+#[doc(hidden)]
+pub mod __private {
+    pub use crate::schema::private::*;
+}

@@ -1,0 +1,411 @@
+//! Which collections, buckets and indexes does the database hold? The catalog, stored in one table
+//! and kept in memory as an immutable snapshot that changes when a transaction commits.
+//!
+//! ```text
+//! TABLE "larder"
+//! KEY                   VALUE
+//! "catalog/" ++ name    a collection or bucket, as JSON (`StoredCollection`)
+//! "next"                u32, little-endian: the next id of a collection or an index
+//! "sequence"            u64, little-endian: the sequence of the last commit
+//! "auto/" ++ id (BE)    u64, little-endian: the greatest key `insert` assigned or saw
+//!
+//! TABLE "r{id}"         the records of a collection, or the entries of a bucket: key -> body
+//! TABLE "i{id}"         an index: index key -> primary key where unique, else index key ++ primary
+//!                       key -> ()
+//! ```
+
+use std::any::TypeId;
+use std::collections::HashMap;
+
+use serde::{Deserialize, Serialize};
+
+use super::index::IndexPlan;
+use super::key::fixed_width;
+use super::layout::{Layout, Route};
+use super::types::{IndexDefinition, RecordType};
+use crate::base::sync::{Arc, RwLock};
+use crate::base::{Error, ErrorKind, Result};
+
+/// The table that holds the catalog.
+pub(crate) const SYSTEM_TABLE: &str = "larder";
+
+/// The row with the sequence of the last commit.
+pub(crate) const SEQUENCE_ROW: &[u8] = b"sequence";
+
+/// The row with the next unused id.
+pub(crate) const NEXT_ID_ROW: &[u8] = b"next";
+
+const CATALOG_PREFIX: &[u8] = b"catalog/";
+
+/// The row of one collection or bucket.
+pub(crate) fn catalog_row(name: &str) -> Vec<u8> {
+    [CATALOG_PREFIX, name.as_bytes()].concat()
+}
+
+/// The bounds of all rows of collections and buckets.
+pub(crate) fn catalog_rows() -> (&'static [u8], &'static [u8]) {
+    (CATALOG_PREFIX, b"catalog0")
+}
+
+/// The row with the greatest automatic key of a collection.
+pub(crate) fn auto_row(id: u32) -> Vec<u8> {
+    [b"auto/".as_slice(), &id.to_be_bytes()].concat()
+}
+
+/// A collection or bucket as the file has it.
+#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
+pub(crate) struct StoredCollection {
+    pub(crate) id: u32,
+    #[serde(flatten)]
+    pub(crate) kind: StoredKind,
+}
+
+#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(tag = "kind", rename_all = "snake_case")]
+pub(crate) enum StoredKind {
+    Records(StoredRecords),
+    Bucket {
+        /// The name of the key type.
+        key: String,
+    },
+}
+
+#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
+pub(crate) struct StoredRecords {
+    /// Every version seen, the current one last. Their `indexes` are left empty.
+    pub(crate) versions: Vec<RecordType>,
+    pub(crate) indexes: Vec<StoredIndex>,
+    /// Bodies longer than this are compressed, in bytes.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub(crate) compress_above: Option<u32>,
+}
+
+#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
+pub(crate) struct StoredIndex {
+    pub(crate) id: u32,
+    pub(crate) definition: IndexDefinition,
+    /// Where its build stands; `None` when it is ready.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub(crate) building: Option<BuildState>,
+}
+
+/// How far an index is built.
+#[derive(Clone, Debug, Default, PartialEq, Eq, Serialize, Deserialize)]
+pub(crate) struct BuildState {
+    /// The encoded primary key of the last record that was indexed, none at the start.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub(crate) after: Option<Vec<u8>>,
+}
+
+/// A collection of records, ready for use: names resolved, layouts computed.
+#[derive(Debug)]
+pub(crate) struct Records {
+    pub(crate) name: String,
+    pub(crate) id: u32,
+    pub(crate) table: String,
+    pub(crate) stored: StoredRecords,
+    pub(crate) current: RecordType,
+    pub(crate) layout: Layout,
+    /// The way to each field of the primary key.
+    pub(crate) key: Vec<Route>,
+    /// How many bytes every encoded primary key has, where that is one number.
+    pub(crate) key_width: Option<usize>,
+    pub(crate) indexes: Vec<Index>,
+}
+
+/// One index, ready for use.
+#[derive(Debug)]
+pub(crate) struct Index {
+    pub(crate) name: String,
+    pub(crate) id: u32,
+    pub(crate) table: String,
+    pub(crate) ready: bool,
+    pub(crate) plan: IndexPlan,
+}
+
+/// A bucket, ready for use.
+#[derive(Debug)]
+pub(crate) struct Bucket {
+    pub(crate) name: String,
+    pub(crate) id: u32,
+    pub(crate) table: String,
+    pub(crate) key: String,
+}
+
+/// Whatever a name in the catalog stands for.
+#[derive(Clone, Debug)]
+pub(crate) enum Member {
+    Records(Arc<Records>),
+    Bucket(Arc<Bucket>),
+}
+
+/// All collections and buckets at one moment. Never changed: a changed copy takes its place.
+#[derive(Debug, Default)]
+pub(crate) struct Catalog {
+    /// In the order of their names; the position is the member's slot in this snapshot.
+    members: Vec<Member>,
+    /// What Rust types were found to be stored as, filled at their first use.
+    bound: RwLock<HashMap<TypeId, usize>>,
+    /// Likewise, of those whose indexes are as declared, too.
+    bound_for_writing: RwLock<HashMap<TypeId, usize>>,
+}
+
+impl StoredCollection {
+    pub(crate) fn encode(&self) -> Result<Vec<u8>> {
+        serde_json::to_vec(self)
+            .map_err(|error| Error::invalid("a descriptor cannot be written").because(error))
+    }
+
+    /// Reads a row of the catalog and resolves it.
+    pub(crate) fn decode(name: &str, row: &[u8]) -> Result<Member> {
+        let stored: Self = serde_json::from_slice(row).map_err(|error| {
+            Error::corrupt(format!("the descriptor of {name:?} is damaged")).because(error)
+        })?;
+        stored.resolve(name)
+    }
+
+    pub(crate) fn resolve(self, name: &str) -> Result<Member> {
+        let id = self.id;
+        let table = format!("r{id}");
+        Ok(match self.kind {
+            StoredKind::Bucket { key } => {
+                Member::Bucket(Arc::new(Bucket { name: name.to_owned(), id, table, key }))
+            }
+            StoredKind::Records(stored) => {
+                Member::Records(Arc::new(Records::resolve(name, id, table, stored)?))
+            }
+        })
+    }
+}
+
+impl Records {
+    fn resolve(name: &str, id: u32, table: String, stored: StoredRecords) -> Result<Self> {
+        let current = stored.versions.last().cloned().ok_or_else(|| {
+            Error::corrupt(format!("the descriptor of collection {name:?} has no version"))
+        })?;
+        let layout = Layout::of_record(&current)?;
+        let key = current
+            .key
+            .iter()
+            .map(|field| Route::resolve(&layout, std::slice::from_ref(field), name))
+            .collect::<Result<Vec<_>>>()?;
+        let key_width = key.iter().map(|route| fixed_width(&route.layout)).sum();
+        let indexes = stored
+            .indexes
+            .iter()
+            .map(|index| {
+                Ok(Index {
+                    name: index.definition.name.clone(),
+                    id: index.id,
+                    table: format!("i{}", index.id),
+                    ready: index.building.is_none(),
+                    plan: IndexPlan::resolve(&index.definition, &layout, name)?,
+                })
+            })
+            .collect::<Result<_>>()?;
+        Ok(Self { name: name.to_owned(), id, table, stored, current, layout, key, key_width, indexes })
+    }
+
+    /// Position and definition of the index of that name.
+    pub(crate) fn index(&self, name: &str) -> Option<(usize, &Index)> {
+        self.indexes.iter().enumerate().find(|(_, index)| index.name == name)
+    }
+}
+
+impl Member {
+    pub(crate) fn name(&self) -> &str {
+        match self {
+            Self::Records(records) => &records.name,
+            Self::Bucket(bucket) => &bucket.name,
+        }
+    }
+
+    /// The tables that hold it.
+    pub(crate) fn tables(&self) -> Vec<&str> {
+        match self {
+            Self::Bucket(bucket) => vec![&bucket.table],
+            Self::Records(records) => std::iter::once(records.table.as_str())
+                .chain(records.indexes.iter().map(|index| index.table.as_str()))
+                .collect(),
+        }
+    }
+
+    /// Its records, or an error that says what it is instead.
+    pub(crate) fn records(&self) -> Result<&Arc<Records>> {
+        match self {
+            Self::Records(records) => Ok(records),
+            Self::Bucket(bucket) => Err(Error::invalid(format!(
+                "{:?} is a bucket, not a collection of records",
+                bucket.name
+            ))),
+        }
+    }
+
+    /// The bucket, or an error that says what it is instead.
+    pub(crate) fn bucket(&self) -> Result<&Arc<Bucket>> {
+        match self {
+            Self::Bucket(bucket) => Ok(bucket),
+            Self::Records(records) => Err(Error::invalid(format!(
+                "{:?} is a collection of records, not a bucket",
+                records.name
+            ))),
+        }
+    }
+}
+
+impl Catalog {
+    /// A catalog of these members.
+    pub(crate) fn new(mut members: Vec<Member>) -> Self {
+        members.sort_by(|a, b| a.name().cmp(b.name()));
+        Self { members, ..Self::default() }
+    }
+
+    pub(crate) fn members(&self) -> &[Member] {
+        &self.members
+    }
+
+    /// Slot and member of that name.
+    pub(crate) fn find(&self, name: &str) -> Option<(usize, &Member)> {
+        let slot = self.members.binary_search_by(|member| member.name().cmp(name)).ok()?;
+        Some((slot, self.members.get(slot)?))
+    }
+
+    /// A copy with one member put in, or in another's place.
+    pub(crate) fn with(&self, member: Member) -> Self {
+        let mut members = self.members.clone();
+        members.retain(|other| other.name() != member.name());
+        members.push(member);
+        Self::new(members)
+    }
+
+    /// A copy without one.
+    pub(crate) fn without(&self, name: &str) -> Self {
+        Self::new(self.members.iter().filter(|member| member.name() != name).cloned().collect())
+    }
+
+    /// The slot that a Rust type was found to be stored in.
+    pub(crate) fn bound(&self, id: TypeId) -> Option<usize> {
+        self.bound.read().get(&id).copied()
+    }
+
+    /// Remembers where a Rust type is stored, once its declaration was compared.
+    pub(crate) fn bind(&self, id: TypeId, slot: usize) {
+        self.bound.write().insert(id, slot);
+    }
+
+    /// The slot of a Rust type that can be written as it is declared.
+    pub(crate) fn bound_for_writing(&self, id: TypeId) -> Option<usize> {
+        self.bound_for_writing.read().get(&id).copied()
+    }
+
+    /// Remembers that there is nothing to do before a Rust type can be written.
+    pub(crate) fn bind_for_writing(&self, id: TypeId, slot: usize) {
+        self.bound_for_writing.write().insert(id, slot);
+    }
+}
+
+/// Whether a declaration fits what is stored, and what there is to do.
+#[derive(Debug, Default, PartialEq, Eq)]
+pub(crate) struct Difference {
+    /// Indexes that are declared, and not stored or stored otherwise.
+    pub(crate) build: Vec<IndexDefinition>,
+    /// Indexes that are stored, and not declared or declared otherwise.
+    pub(crate) drop: Vec<String>,
+    /// Builds that were begun and not finished.
+    pub(crate) resume: Vec<String>,
+    /// A newer version of the same shape.
+    pub(crate) version: bool,
+}
+
+impl Difference {
+    pub(crate) fn is_empty(&self) -> bool {
+        *self == Self::default()
+    }
+}
+
+/// Compares a declaration with what is stored under its name.
+pub(crate) fn compare(declared: &RecordType, stored: &Records) -> Result<Difference> {
+    let current = &stored.current;
+    if current.version > declared.version {
+        return Err(Error::new(
+            ErrorKind::NewerSchema,
+            format!(
+                "collection {:?} has version {} in the file, this program knows version {}; \
+                 nothing was written, use a newer program",
+                declared.name, current.version, declared.version
+            ),
+        ));
+    }
+    let mut differences = Vec::new();
+    if current.key != declared.key || current.auto != declared.auto {
+        differences.push(format!("its key is {}, not {}", key_text(current), key_text(declared)));
+    }
+    describe_fields(current, declared, &mut differences);
+    if !differences.is_empty() {
+        let remedy = if current.version == declared.version {
+            "restore the declaration, or raise the version"
+        } else {
+            "this version of larder cannot migrate records; keep the shape, or load the records \
+             into a new collection"
+        };
+        return Err(Error::new(
+            ErrorKind::SchemaChanged,
+            format!(
+                "the declaration of collection {:?} differs from version {} in the file: {}; \
+                 {remedy}",
+                declared.name,
+                current.version,
+                differences.join(", ")
+            ),
+        ));
+    }
+    let mut difference =
+        Difference { version: declared.version > current.version, ..Difference::default() };
+    for definition in &declared.indexes {
+        match stored.stored.indexes.iter().find(|index| index.definition.name == definition.name) {
+            Some(index) if index.definition == *definition => {
+                if index.building.is_some() {
+                    difference.resume.push(definition.name.clone());
+                }
+            }
+            Some(_) => {
+                difference.drop.push(definition.name.clone());
+                difference.build.push(definition.clone());
+            }
+            None => difference.build.push(definition.clone()),
+        }
+    }
+    for index in &stored.stored.indexes {
+        if declared.indexes.iter().all(|declared| declared.name != index.definition.name) {
+            difference.drop.push(index.definition.name.clone());
+        }
+    }
+    Ok(difference)
+}
+
+fn key_text(record: &RecordType) -> String {
+    let auto = if record.auto { " (auto)" } else { "" };
+    format!("({}){auto}", record.key.join(", "))
+}
+
+/// Names each field that is not the same in both.
+fn describe_fields(stored: &RecordType, declared: &RecordType, out: &mut Vec<String>) {
+    for field in &stored.fields {
+        match declared.fields.iter().find(|other| other.name == field.name) {
+            None => out.push(format!("field `{}: {}` is gone", field.name, field.ty)),
+            Some(other) if other.ty != field.ty => {
+                out.push(format!("field `{}` is {}, was {}", field.name, other.ty, field.ty));
+            }
+            Some(_) => {}
+        }
+    }
+    for field in &declared.fields {
+        if stored.fields.iter().all(|other| other.name != field.name) {
+            out.push(format!("field `{}: {}` is new", field.name, field.ty));
+        }
+    }
+    let order = |record: &RecordType| record.fields.iter().map(|f| f.name.clone()).collect::<Vec<_>>();
+    if out.is_empty() && order(stored) != order(declared) {
+        out.push("the fields are in another order".to_owned());
+    }
+}

@@ -1,0 +1,17 @@
+//! Floor 3: what this database holds: types, records, indexes, and the catalog of them all.
+
+pub(crate) mod access;
+pub(crate) mod archive;
+pub(crate) mod body;
+pub(crate) mod catalog;
+pub(crate) mod condition;
+pub(crate) mod index;
+pub(crate) mod index_key;
+pub(crate) mod key;
+pub(crate) mod layout;
+pub(crate) mod private;
+pub(crate) mod record;
+pub(crate) mod storable;
+pub(crate) mod token;
+pub mod types;
+pub(crate) mod view;

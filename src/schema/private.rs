@@ -1,0 +1,199 @@
+//! What does the code that the macros write need? Not for anybody else.
+//!
+//! Here stand the words that generated code is made of, so that it is short and knows no details.
+
+pub use super::body::{encode, from_stored};
+pub use super::index_key::{
+    Comparable, EachKey, FieldAt, FoldKey, IndexKey, Through, UnitVariant,
+};
+pub use super::types::{
+    Comparison, Condition, Constant, FieldType, IndexDefinition, IndexPart, RecordType, Type,
+    VariantType,
+};
+
+use super::storable::{Storable, not_a};
+use super::view::{Budget, StructRef, ValueRef, VariantRef};
+use crate::base::{Error, Result, limits};
+
+/// Deepest nesting of a record type.
+pub const TYPE_DEPTH_MAX: usize = limits::TYPE_DEPTH_MAX;
+
+/// The greatest of the numbers, 0 if there are none.
+#[must_use]
+pub const fn greatest(mut numbers: &[usize]) -> usize {
+    let mut greatest = 0;
+    while let [first, rest @ ..] = numbers {
+        if *first > greatest {
+            greatest = *first;
+        }
+        numbers = rest;
+    }
+    greatest
+}
+
+/// Compiles only if `E` has a unit variant whose name has that hash.
+pub const fn unit_variant<E: UnitVariant<NAME>, const NAME: u64>() {}
+
+/// An owned text.
+#[must_use]
+pub fn text(text: &str) -> String {
+    text.to_owned()
+}
+
+fn texts(texts: &[&str]) -> Vec<String> {
+    texts.iter().map(|text| (*text).to_owned()).collect()
+}
+
+/// A field as data.
+#[must_use]
+pub fn field_type<T: Storable>(name: &str) -> FieldType {
+    FieldType { name: name.to_owned(), ty: T::describe() }
+}
+
+/// A struct as data.
+#[must_use]
+pub fn struct_type<const N: usize>(fields: [FieldType; N]) -> Type {
+    Type::Struct(fields.into())
+}
+
+/// A variant as data.
+#[must_use]
+pub fn variant_type<const N: usize>(name: &str, fields: [FieldType; N]) -> VariantType {
+    VariantType { name: name.to_owned(), fields: fields.into() }
+}
+
+/// An enum as data.
+#[must_use]
+pub fn enum_type<const N: usize>(variants: [VariantType; N]) -> Type {
+    Type::Enum(variants.into())
+}
+
+/// A record as data.
+#[must_use]
+pub fn record_type<const F: usize, const I: usize>(
+    name: &str,
+    version: u32,
+    fields: [FieldType; F],
+    key: &[&str],
+    auto: bool,
+    indexes: [IndexDefinition; I],
+) -> RecordType {
+    RecordType {
+        name: name.to_owned(),
+        version,
+        fields: fields.into(),
+        key: texts(key),
+        auto,
+        indexes: indexes.into(),
+    }
+}
+
+/// An index as data.
+#[must_use]
+pub fn index<const N: usize>(
+    name: &str,
+    unique: bool,
+    parts: [IndexPart; N],
+    condition: Option<Condition>,
+) -> IndexDefinition {
+    IndexDefinition {
+        name: name.to_owned(),
+        parts: parts.into(),
+        unique,
+        condition,
+        folding: None,
+    }
+}
+
+/// A part of an index as data.
+#[must_use]
+pub fn index_part(path: &[&str], descending: bool, fold: bool, each: bool) -> IndexPart {
+    IndexPart { path: texts(path), descending, fold, each }
+}
+
+/// Every condition.
+#[must_use]
+pub fn all<const N: usize>(conditions: [Condition; N]) -> Condition {
+    Condition::All(conditions.into())
+}
+
+/// At least one condition.
+#[must_use]
+pub fn any<const N: usize>(conditions: [Condition; N]) -> Condition {
+    Condition::Any(conditions.into())
+}
+
+/// Not that condition.
+#[must_use]
+pub fn not(condition: Condition) -> Condition {
+    Condition::Not(Box::new(condition))
+}
+
+/// A comparison.
+#[must_use]
+pub fn compare(path: &[&str], is: Comparison, value: Constant) -> Condition {
+    Condition::Compare { path: texts(path), is, value }
+}
+
+/// The struct that `value` is.
+pub fn struct_of<'a>(
+    value: ValueRef<'a>,
+    name: &str,
+    budget: &mut Budget,
+) -> Result<StructRef<'a>> {
+    budget.spend(1)?;
+    match value {
+        ValueRef::Struct(fields) => Ok(fields),
+        other => Err(not_a(name, other)),
+    }
+}
+
+/// The variant that `value` is.
+pub fn variant_of<'a>(
+    value: ValueRef<'a>,
+    name: &str,
+    budget: &mut Budget,
+) -> Result<VariantRef<'a>> {
+    budget.spend(1)?;
+    match value {
+        ValueRef::Variant(variant) => Ok(variant),
+        other => Err(not_a(name, other)),
+    }
+}
+
+/// The error for a variant that the enum does not have.
+#[must_use]
+pub fn unknown_variant(name: &str, variant: &str) -> Error {
+    Error::corrupt(format!("the enum `{name}` has no variant `{variant}`"))
+}
+
+/// The field called `name`, or what it is where the stored struct has none.
+pub fn read_field<T: Storable>(
+    fields: StructRef<'_>,
+    name: &str,
+    budget: &mut Budget,
+) -> Result<T> {
+    match fields.field(name)? {
+        Some(value) => {
+            T::from_value(value, budget).map_err(|error| error.during(format!("field {name:?}")))
+        }
+        None => T::absent().ok_or_else(|| {
+            Error::corrupt(format!("there is no field {name:?} in what is stored"))
+        }),
+    }
+}
+
+/// The name of a key that is a struct: its fields' one behind the other, as a tuple's.
+#[must_use]
+pub fn describe_struct_key(fields: &[String]) -> String {
+    format!("({})", fields.join(", "))
+}
+
+/// The name of a key that is an enum.
+#[must_use]
+pub fn describe_enum_key(variants: &[(&str, &[String])]) -> String {
+    let variant = |(name, fields): &(&str, &[String])| {
+        if fields.is_empty() { (*name).to_owned() } else { format!("{name}({})", fields.join(", ")) }
+    };
+    format!("enum {{{}}}", variants.iter().map(variant).collect::<Vec<_>>().join(", "))
+}

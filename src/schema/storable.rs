@@ -1,0 +1,378 @@
+//! What can stand in a field? The trait that decides it, and std's types that can.
+//!
+//! The trait chooses how a type is archived, so that the macros decide nothing by the spelling of
+//! a type: aliases, nested maps and boxes work.
+
+use std::collections::{BTreeMap, HashMap};
+use std::hash::{BuildHasher, Hash};
+use std::time::Duration;
+
+use rkyv::bytecheck::CheckBytes;
+use rkyv::option::ArchivedOption;
+use rkyv::rancor::{Failure, Strategy};
+use rkyv::tuple::{
+    ArchivedTuple1, ArchivedTuple2, ArchivedTuple3, ArchivedTuple4, ArchivedTuple5, ArchivedTuple6,
+};
+use rkyv::validation::archive::ArchiveValidator;
+use rkyv::vec::ArchivedVec;
+use rkyv::with::{ArchiveWith, Identity, Map};
+use rkyv::{Archive, Archived, Portable};
+use uuid::Uuid;
+
+use super::archive::{Boxed, SortedMap};
+use super::types::Type;
+use super::view::{Budget, ListRef, MapRef, ValueRef};
+use crate::base::{Error, Result};
+use crate::codec::timestamp::Timestamp;
+
+/// A type that a field of a record can have.
+///
+/// Integers of fixed size, `f32`, `f64`, `bool`, `char`, `String`, [`Uuid`], [`Timestamp`],
+/// [`Duration`], `Option`, `Vec`, arrays, `Box`, tuples, `BTreeMap` and `HashMap`; a struct or enum
+/// of your own with `#[larder::part]`.
+#[diagnostic::on_unimplemented(
+    message = "`{Self}` cannot be stored in a record",
+    label = "not a type that larder can store",
+    note = "for a struct or enum of your own add `#[larder::part]` to it",
+    note = "stored as they are: integers of fixed size, floats, `bool`, `char`, `String`, `Uuid`, \
+            `larder::Timestamp`, `Duration`, and `Option`, `Vec`, arrays, `Box`, tuples, `BTreeMap` \
+            and `HashMap` of these"
+)]
+pub trait Storable: Sized {
+    /// How it lies in a body.
+    type Stored: Portable + for<'a> CheckBytes<Strategy<ArchiveValidator<'a>, Failure>>;
+
+    /// How rkyv archives it.
+    #[doc(hidden)]
+    type With: ArchiveWith<Self, Archived = Self::Stored>;
+
+    /// How rkyv archives a vector of it.
+    #[doc(hidden)]
+    type VecWith: ArchiveWith<Vec<Self>, Archived = ArchivedVec<Self::Stored>>;
+
+    /// How deep lists, maps, options and parts are nested in it. A type that holds itself, by
+    /// whatever way, has no such number: the compiler reports a cycle.
+    #[doc(hidden)]
+    const DEPTH: usize;
+
+    /// Whether the dynamic view may give `Null` for it.
+    #[doc(hidden)]
+    const NULLABLE: bool = false;
+
+    /// The type as data.
+    fn describe() -> Type;
+
+    /// The value that the dynamic view shows. Takes one from the budget for every value in it.
+    ///
+    /// Numbers may come in another width than the type's, as long as they fit.
+    ///
+    /// # Errors
+    ///
+    /// [`Corrupt`](crate::ErrorKind::Corrupt) if it is another kind of value, or does not fit.
+    fn from_value(value: ValueRef<'_>, budget: &mut Budget) -> Result<Self>;
+
+    /// What a field has that the stored record does not know, if that needs no saying.
+    #[doc(hidden)]
+    fn absent() -> Option<Self> {
+        None
+    }
+}
+
+/// A type that can be a map's key or stand in a tuple: numbers, text and the like.
+#[diagnostic::on_unimplemented(
+    message = "`{Self}` cannot be the key of a map or stand in a tuple",
+    label = "not a plain type",
+    note = "plain are integers of fixed size, floats, `bool`, `char`, `String`, `Uuid`, \
+            `larder::Timestamp` and `Duration`; for anything else make a struct with \
+            `#[larder::part]`"
+)]
+pub trait Plain: Storable<With = Identity> + Archive<Archived = Self::Stored> {}
+
+macro_rules! plain {
+    ($($type:ty, $kind:ident, |$value:ident| $from:expr;)*) => {$(
+        impl Storable for $type {
+            type Stored = Archived<Self>;
+            type With = Identity;
+            type VecWith = Identity;
+            const DEPTH: usize = 1;
+
+            fn describe() -> Type {
+                Type::$kind
+            }
+
+            fn from_value($value: ValueRef<'_>, budget: &mut Budget) -> Result<Self> {
+                budget.spend(1)?;
+                let result: Option<Self> = $from;
+                result.ok_or_else(|| not_a(stringify!($type), $value))
+            }
+        }
+
+        impl Plain for $type {}
+    )*};
+}
+
+plain! {
+    bool, Bool, |value| match value {
+        ValueRef::Bool(value) => Some(value),
+        _ => None,
+    };
+    u8, U8, |value| integer(value);
+    u16, U16, |value| integer(value);
+    u32, U32, |value| integer(value);
+    u64, U64, |value| integer(value);
+    i8, I8, |value| integer(value);
+    i16, I16, |value| integer(value);
+    i32, I32, |value| integer(value);
+    i64, I64, |value| integer(value);
+    i128, I128, |value| integer(value);
+    u128, U128, |value| integer(value);
+    f32, F32, |value| match value {
+        ValueRef::F32(value) => Some(value),
+        _ => None,
+    };
+    f64, F64, |value| match value {
+        ValueRef::F64(value) => Some(value),
+        ValueRef::F32(value) => Some(value.into()),
+        _ => None,
+    };
+    char, Char, |value| match value {
+        ValueRef::Char(value) => Some(value),
+        _ => None,
+    };
+    String, String, |value| match value {
+        ValueRef::String(value) => Some(value.to_owned()),
+        _ => None,
+    };
+    Uuid, Uuid, |value| match value {
+        ValueRef::Uuid(value) => Some(value),
+        _ => None,
+    };
+    Timestamp, Timestamp, |value| match value {
+        ValueRef::Timestamp(value) => Some(value),
+        _ => None,
+    };
+    Duration, Duration, |value| match value {
+        ValueRef::Duration(value) => Some(value),
+        _ => None,
+    };
+}
+
+fn integer<T>(value: ValueRef<'_>) -> Option<T>
+where
+    T: TryFrom<i64> + TryFrom<u64> + TryFrom<i128> + TryFrom<u128>,
+{
+    match value {
+        ValueRef::I64(value) => value.try_into().ok(),
+        ValueRef::U64(value) => value.try_into().ok(),
+        ValueRef::I128(value) => value.try_into().ok(),
+        ValueRef::U128(value) => value.try_into().ok(),
+        _ => None,
+    }
+}
+
+impl<T: Storable> Storable for Option<T> {
+    type Stored = ArchivedOption<T::Stored>;
+    type With = Map<T::With>;
+    type VecWith = Map<Map<T::With>>;
+    const DEPTH: usize = {
+        assert!(
+            !T::NULLABLE,
+            "an option of an option cannot be stored: `Some(None)` and `None` would look alike; \
+             use an enum with `#[larder::part]`"
+        );
+        T::DEPTH + 1
+    };
+    const NULLABLE: bool = true;
+
+    fn describe() -> Type {
+        Type::Option(Box::new(T::describe()))
+    }
+
+    fn from_value(value: ValueRef<'_>, budget: &mut Budget) -> Result<Self> {
+        match value {
+            ValueRef::Null => budget.spend(1).map(|()| None),
+            value => T::from_value(value, budget).map(Some),
+        }
+    }
+
+    fn absent() -> Option<Self> {
+        Some(None)
+    }
+}
+
+impl<T: Storable> Storable for Box<T> {
+    type Stored = T::Stored;
+    type With = Boxed<T::With>;
+    type VecWith = Map<Boxed<T::With>>;
+    const DEPTH: usize = T::DEPTH;
+    const NULLABLE: bool = T::NULLABLE;
+
+    fn describe() -> Type {
+        T::describe()
+    }
+
+    fn from_value(value: ValueRef<'_>, budget: &mut Budget) -> Result<Self> {
+        T::from_value(value, budget).map(Self::new)
+    }
+
+    fn absent() -> Option<Self> {
+        T::absent().map(Self::new)
+    }
+}
+
+impl<T: Storable> Storable for Vec<T> {
+    type Stored = ArchivedVec<T::Stored>;
+    type With = T::VecWith;
+    type VecWith = Map<T::VecWith>;
+    const DEPTH: usize = T::DEPTH + 1;
+
+    fn describe() -> Type {
+        Type::List(Box::new(T::describe()))
+    }
+
+    fn from_value(value: ValueRef<'_>, budget: &mut Budget) -> Result<Self> {
+        budget.spend(1)?;
+        elements(list(value, "a list")?, budget)
+    }
+}
+
+impl<T: Storable, const N: usize> Storable for [T; N] {
+    type Stored = [T::Stored; N];
+    type With = Map<T::With>;
+    type VecWith = Map<Map<T::With>>;
+    const DEPTH: usize = {
+        assert!(N > 0, "an array of length 0 holds nothing: leave the field out");
+        assert!(N <= 1 << 20, "an array is longer than 1,048,576: use a `Vec`");
+        T::DEPTH + 1
+    };
+
+    fn describe() -> Type {
+        // The length was checked at compile time, with the depth.
+        Type::Array(Box::new(T::describe()), u32::try_from(N).unwrap_or(u32::MAX))
+    }
+
+    fn from_value(value: ValueRef<'_>, budget: &mut Budget) -> Result<Self> {
+        budget.spend(1)?;
+        let list = list_of(value, N)?;
+        elements(list, budget)?
+            .try_into()
+            .map_err(|_| Error::corrupt("an array is shorter than it says"))
+    }
+}
+
+macro_rules! map {
+    ($map:ident<K, V $(, $hasher:ident)?>, $new:expr, $($bound:tt)*) => {
+        impl<K, V $(, $hasher)?> Storable for $map<K, V $(, $hasher)?>
+        where
+            K: Plain + $($bound)*,
+            V: Storable,
+            $($hasher: BuildHasher + Default,)?
+        {
+            type Stored = ArchivedVec<ArchivedTuple2<K::Stored, V::Stored>>;
+            type With = SortedMap<K::With, V::With>;
+            type VecWith = Map<SortedMap<K::With, V::With>>;
+            const DEPTH: usize = V::DEPTH + 1;
+
+            fn describe() -> Type {
+                Type::Map(Box::new(K::describe()), Box::new(V::describe()))
+            }
+
+            fn from_value(value: ValueRef<'_>, budget: &mut Budget) -> Result<Self> {
+                budget.spend(1)?;
+                let mut map = $new;
+                for entry in entries(value)?.iter() {
+                    let (key, value) = entry?;
+                    map.insert(K::from_value(key, budget)?, V::from_value(value, budget)?);
+                }
+                Ok(map)
+            }
+        }
+    };
+}
+
+map!(BTreeMap<K, V>, BTreeMap::new(), Ord);
+map!(HashMap<K, V, H>, HashMap::with_hasher(H::default()), Ord + Hash);
+
+macro_rules! tuple {
+    ($archived:ident, $length:literal, $($t:ident $i:tt),*) => {
+        impl<$($t: Plain),*> Storable for ($($t,)*) {
+            type Stored = $archived<$($t::Stored),*>;
+            type With = Identity;
+            type VecWith = Identity;
+            const DEPTH: usize = 2;
+
+            fn describe() -> Type {
+                Type::Tuple(vec![$($t::describe()),*])
+            }
+
+            fn from_value(value: ValueRef<'_>, budget: &mut Budget) -> Result<Self> {
+                budget.spend(1)?;
+                let list = list_of(value, $length)?;
+                Ok(($(element::<$t>(list, $i, budget)?,)*))
+            }
+        }
+    };
+}
+
+tuple!(ArchivedTuple1, 1, A 0);
+tuple!(ArchivedTuple2, 2, A 0, B 1);
+tuple!(ArchivedTuple3, 3, A 0, B 1, C 2);
+tuple!(ArchivedTuple4, 4, A 0, B 1, C 2, D 3);
+tuple!(ArchivedTuple5, 5, A 0, B 1, C 2, D 3, E 4);
+tuple!(ArchivedTuple6, 6, A 0, B 1, C 2, D 3, E 4, F 5);
+
+fn list<'a>(value: ValueRef<'a>, wanted: &str) -> Result<ListRef<'a>> {
+    match value {
+        ValueRef::List(list) => Ok(list),
+        other => Err(not_a(wanted, other)),
+    }
+}
+
+fn list_of(value: ValueRef<'_>, length: usize) -> Result<ListRef<'_>> {
+    let list = list(value, "a list")?;
+    if list.len() != length {
+        return Err(Error::corrupt(format!(
+            "a list of {length} was expected, one of {} is stored",
+            list.len()
+        )));
+    }
+    Ok(list)
+}
+
+fn entries(value: ValueRef<'_>) -> Result<MapRef<'_>> {
+    match value {
+        ValueRef::Map(map) => Ok(map),
+        other => Err(not_a("a map", other)),
+    }
+}
+
+fn elements<T: Storable>(list: ListRef<'_>, budget: &mut Budget) -> Result<Vec<T>> {
+    list.iter().map(|value| T::from_value(value?, budget)).collect()
+}
+
+fn element<T: Storable>(list: ListRef<'_>, i: usize, budget: &mut Budget) -> Result<T> {
+    let value = list.get(i)?.ok_or_else(|| Error::corrupt("a tuple is shorter than it says"))?;
+    T::from_value(value, budget)
+}
+
+/// The error for a value of another kind than the type wants.
+pub(crate) fn not_a(wanted: &str, value: ValueRef<'_>) -> Error {
+    let kind = match value {
+        ValueRef::Null => "null",
+        ValueRef::Bool(_) => "a bool",
+        ValueRef::I64(_) | ValueRef::U64(_) | ValueRef::I128(_) | ValueRef::U128(_) => {
+            "an integer (perhaps too large)"
+        }
+        ValueRef::F32(_) | ValueRef::F64(_) => "a float",
+        ValueRef::Char(_) => "a character",
+        ValueRef::String(_) => "text",
+        ValueRef::Uuid(_) => "a uuid",
+        ValueRef::Timestamp(_) => "a timestamp",
+        ValueRef::Duration(_) => "a duration",
+        ValueRef::List(_) => "a list",
+        ValueRef::Map(_) => "a map",
+        ValueRef::Struct(_) => "a struct",
+        ValueRef::Variant(_) => "a variant of an enum",
+    };
+    Error::corrupt(format!("{wanted} was expected, {kind} is stored"))
+}

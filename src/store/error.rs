@@ -1,0 +1,91 @@
+//! What does redb's error mean to a user of Larder?
+
+use crate::base::{Error, ErrorKind};
+
+/// An error of a redb storage call.
+pub(super) fn from_storage(error: redb::StorageError) -> Error {
+    match error {
+        redb::StorageError::Corrupted(what) => {
+            Error::corrupt(format!("the file is damaged: {what}"))
+        }
+        redb::StorageError::ValueTooLarge(bytes) => {
+            Error::limit(format!("a value of {bytes} bytes is more than a table can hold"))
+        }
+        redb::StorageError::Io(error) => from_io(error, "the storage beneath failed"),
+        redb::StorageError::DatabaseClosed => closed(),
+        redb::StorageError::PreviousIo | redb::StorageError::LockPoisoned(_) => poisoned().because(error),
+        other => Error::new(ErrorKind::Io, "the storage beneath failed").because(other),
+    }
+}
+
+/// An error of opening or deleting a table.
+pub(super) fn from_table(error: redb::TableError) -> Error {
+    match error {
+        redb::TableError::TableAlreadyOpen(..) => Error::invalid(
+            "it is open already in this transaction; drop the other handle before opening it again",
+        ),
+        redb::TableError::Storage(error) => from_storage(error),
+        other => Error::corrupt("a table is not what its name says").because(other),
+    }
+}
+
+/// An error of beginning a transaction.
+pub(super) fn from_transaction(error: redb::TransactionError) -> Error {
+    match error {
+        redb::TransactionError::Storage(error) => from_storage(error),
+        redb::TransactionError::WouldBlock => Error::new(
+            ErrorKind::Poisoned,
+            "an iterator of an earlier write transaction was leaked and holds the write slot; \
+             close the database and open it again",
+        ),
+        other => Error::new(ErrorKind::Poisoned, "no transaction can begin").because(other),
+    }
+}
+
+/// An error of opening.
+pub(super) fn from_database(error: redb::DatabaseError) -> Error {
+    match error {
+        redb::DatabaseError::DatabaseAlreadyOpen => locked(),
+        redb::DatabaseError::Storage(redb::StorageError::Io(error))
+            if error.kind() == std::io::ErrorKind::InvalidData =>
+        {
+            Error::corrupt("what follows the header is not a database").because(error)
+        }
+        redb::DatabaseError::Storage(error) => from_storage(error),
+        redb::DatabaseError::UpgradeRequired(version) => Error::new(
+            ErrorKind::UnsupportedFormat,
+            format!("the tables have format {version}, which this version does not read"),
+        ),
+        other => Error::corrupt("the file cannot be opened").because(other),
+    }
+}
+
+/// An error of the operating system.
+pub(super) fn from_io(error: std::io::Error, what: &'static str) -> Error {
+    let kind = match error.kind() {
+        std::io::ErrorKind::StorageFull
+        | std::io::ErrorKind::QuotaExceeded
+        | std::io::ErrorKind::FileTooLarge => ErrorKind::Full,
+        std::io::ErrorKind::NotFound => ErrorKind::NotFound,
+        _ => ErrorKind::Io,
+    };
+    Error::new(kind, what).because(error)
+}
+
+pub(super) fn locked() -> Error {
+    Error::new(
+        ErrorKind::Locked,
+        "the file is open already, in this program or another; use that handle, or close it first",
+    )
+}
+
+pub(super) fn closed() -> Error {
+    Error::new(ErrorKind::Closed, "the database was closed")
+}
+
+pub(super) fn poisoned() -> Error {
+    Error::new(
+        ErrorKind::Poisoned,
+        "an earlier failure made this handle unusable; close the database and open it again",
+    )
+}

@@ -1,0 +1,78 @@
+//! Collections: the verbs, and what each leaves behind.
+
+use larder::{ErrorKind, record};
+
+use crate::support::db;
+
+#[record(name = "cities", index(by_country_population = (country, desc(population))))]
+#[derive(Clone, Debug, PartialEq)]
+struct City {
+    #[key]
+    id: u64,
+    #[unique]
+    slug: String,
+    #[index]
+    elevation: Option<i32>,
+    #[index(each)]
+    names: Vec<String>,
+    country: String,
+    population: u64,
+}
+
+fn city(id: u64, country: &str, population: u64) -> City {
+    City {
+        id,
+        slug: format!("slug-{id}"),
+        elevation: (id % 2 == 0).then_some(id as i32),
+        names: vec![format!("name-{id}"), "town".into(), "town".into()],
+        country: country.into(),
+        population,
+    }
+}
+
+#[test]
+fn what_was_inserted_is_found_by_key_and_by_every_index() {
+    let db = db();
+    let a = city(1, "FR", 10);
+    let b = city(2, "FR", 20);
+    db.write(|tx| {
+        let mut cities = tx.collection::<City>()?;
+        cities.insert(&a)?;
+        assert_eq!(cities.insert(&b)?, 2);
+        Ok(())
+    })
+    .unwrap();
+    let db = db.reopen();
+    let tx = db.read().unwrap();
+    let cities = tx.collection::<City>().unwrap();
+    assert_eq!(cities.get_owned(1).unwrap(), Some(a));
+    assert_eq!(cities.get(2).unwrap().unwrap().slug, "slug-2");
+    assert_eq!(cities.by(City::BY_SLUG).get("slug-2").unwrap().unwrap().id, 2);
+    assert_eq!(cities.by(City::BY_ELEVATION).len().unwrap(), 1);
+    assert_eq!(cities.by(City::BY_NAMES).count("town"..="town").unwrap(), 2);
+    assert_eq!(cities.by(City::BY_NAMES).len().unwrap(), 4);
+    let ids: Vec<u64> = cities
+        .by(City::BY_COUNTRY_POPULATION)
+        .prefix(("FR",))
+        .unwrap()
+        .map(|city| city.unwrap().id.to_native())
+        .collect();
+    assert_eq!(ids, [2, 1]);
+    assert_eq!(cities.field(2, City::POPULATION).unwrap(), Some(20));
+}
+
+#[test]
+fn a_failed_unique_insert_leaves_no_index_entry() {
+    let db = db();
+    db.write(|tx| tx.collection::<City>()?.insert(&city(1, "FR", 10))).unwrap();
+    db.write(|tx| {
+        let mut cities = tx.collection::<City>()?;
+        let twin = City { slug: "slug-1".into(), ..city(3, "DE", 5) };
+        let error = cities.insert(&twin).unwrap_err();
+        assert_eq!(error.kind(), ErrorKind::Conflict);
+        assert!(error.to_string().contains("by_slug"), "{error}");
+        assert_eq!(cities.len()?, 1);
+        Ok(())
+    })
+    .unwrap();
+}

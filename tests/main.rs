@@ -1,0 +1,4 @@
+//! The integration tests, one module a subject, in one binary.
+
+mod collections;
+mod support;

@@ -1,0 +1,73 @@
+//! What the tests share: databases that check themselves when they are dropped.
+
+use std::ops::Deref;
+use std::path::PathBuf;
+
+use larder::{Builder, Database};
+
+/// A database in a directory of its own. When it is dropped the whole of it is checked, so that
+/// every test tests everything.
+pub struct TestDb {
+    db: Option<Database>,
+    directory: tempfile::TempDir,
+}
+
+/// An empty database in a file.
+pub fn db() -> TestDb {
+    db_with(|builder| builder)
+}
+
+/// An empty database in a file, opened as `configure` says.
+pub fn db_with(configure: impl FnOnce(Builder) -> Builder) -> TestDb {
+    let directory = tempfile::tempdir().expect("a temporary directory");
+    let builder = configure(Database::builder().cache_size(1 << 20));
+    let db = builder.open(directory.path().join("test.larder")).expect("a new database");
+    TestDb { db: Some(db), directory }
+}
+
+impl TestDb {
+    /// Where the file is.
+    pub fn path(&self) -> PathBuf {
+        self.directory.path().join("test.larder")
+    }
+
+    /// Closes the database and opens it again.
+    pub fn reopen(self) -> Self {
+        self.reopen_with(|builder| builder)
+    }
+
+    /// Closes the database and opens it again as `configure` says.
+    pub fn reopen_with(mut self, configure: impl FnOnce(Builder) -> Builder) -> Self {
+        let db = self.db.take().expect("an open database");
+        check(&db);
+        db.close().expect("a clean close");
+        let builder = configure(Database::builder().cache_size(1 << 20));
+        self.db = Some(builder.open_existing(self.path()).expect("the database opens again"));
+        self
+    }
+}
+
+impl Deref for TestDb {
+    type Target = Database;
+
+    fn deref(&self) -> &Database {
+        self.db.as_ref().expect("an open database")
+    }
+}
+
+impl Drop for TestDb {
+    fn drop(&mut self) {
+        // A test that fails already is not told about its database, too.
+        if let Some(db) = self.db.take()
+            && !std::thread::panicking()
+        {
+            check(&db);
+        }
+    }
+}
+
+/// Fails the test when anything in the database is not as it should be.
+pub fn check(db: &Database) {
+    let report = db.check().expect("the check can read the file");
+    assert!(report.is_ok(), "{report}");
+}

@@ -73,6 +73,11 @@ pub use rkyv;
 #[doc(inline)]
 pub use uuid;
 
+/// The README's example, compiled and run.
+#[cfg(doctest)]
+#[doc = include_str!("../README.md")]
+pub struct Readme;
+
 #[doc(hidden)]
 pub mod __private {
     pub use crate::schema::private::*;

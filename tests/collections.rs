@@ -47,7 +47,10 @@ fn what_was_inserted_is_found_by_key_and_by_every_index() {
     let cities = tx.collection::<City>().unwrap();
     assert_eq!(cities.get_owned(1).unwrap(), Some(a));
     assert_eq!(cities.get(2).unwrap().unwrap().slug, "slug-2");
-    assert_eq!(cities.by(City::BY_SLUG).get("slug-2").unwrap().unwrap().id, 2);
+    assert_eq!(
+        cities.by(City::BY_SLUG).get("slug-2").unwrap().unwrap().id,
+        2
+    );
     assert_eq!(cities.by(City::BY_ELEVATION).len().unwrap(), 1);
     assert_eq!(cities.by(City::BY_NAMES).count("town"..="town").unwrap(), 2);
     assert_eq!(cities.by(City::BY_NAMES).len().unwrap(), 4);
@@ -64,10 +67,14 @@ fn what_was_inserted_is_found_by_key_and_by_every_index() {
 #[test]
 fn a_failed_unique_insert_leaves_no_index_entry() {
     let db = db();
-    db.write(|tx| tx.collection::<City>()?.insert(&city(1, "FR", 10))).unwrap();
+    db.write(|tx| tx.collection::<City>()?.insert(&city(1, "FR", 10)))
+        .unwrap();
     db.write(|tx| {
         let mut cities = tx.collection::<City>()?;
-        let twin = City { slug: "slug-1".into(), ..city(3, "DE", 5) };
+        let twin = City {
+            slug: "slug-1".into(),
+            ..city(3, "DE", 5)
+        };
         let error = cities.insert(&twin).unwrap_err();
         assert_eq!(error.kind(), ErrorKind::Conflict);
         assert!(error.to_string().contains("by_slug"), "{error}");

@@ -2,3 +2,4 @@
 
 mod collections;
 mod support;
+mod tidy;

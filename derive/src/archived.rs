@@ -2,40 +2,47 @@
 
 use proc_macro2::TokenStream;
 use quote::format_ident;
-use syn::visit_mut::VisitMut;
-use syn::{Data, Fields, Ident, TypePath};
+use syn::{Data, Fields, Ident};
 
+use crate::bounds::Bounds;
 use crate::model::{Body, Field, Item};
 use crate::names::name_of;
 
 /// The item with rkyv's derives.
 pub(crate) fn expand_item(item: &Item) -> TokenStream {
     let mut source = item.source.clone();
+    let bounds = Bounds::of(item);
+    let (stored, serialize, deserialize, check) = (
+        bounds.stored(),
+        bounds.serialize(),
+        bounds.deserialize(),
+        bounds.check(),
+    );
     let attributes = code! {
         #[derive(::larder::rkyv::Archive, ::larder::rkyv::Serialize, ::larder::rkyv::Deserialize)]
         #[rkyv(
             crate = ::larder::rkyv,
+            archive_bounds(#stored),
             serialize_bounds(
                 __S: ::larder::rkyv::ser::Writer + ::larder::rkyv::ser::Allocator,
                 <__S as ::larder::rkyv::rancor::Fallible>::Error: ::larder::rkyv::rancor::Source,
+                #serialize
             ),
             deserialize_bounds(
                 <__D as ::larder::rkyv::rancor::Fallible>::Error: ::larder::rkyv::rancor::Source,
+                #deserialize
             ),
             bytecheck(bounds(
                 __C: ::larder::rkyv::validation::ArchiveContext,
                 <__C as ::larder::rkyv::rancor::Fallible>::Error: ::larder::rkyv::rancor::Source,
+                #check
             )),
         )]
     };
     match &mut source.data {
         Data::Struct(data) => archive_fields(&mut data.fields),
         Data::Enum(data) => {
-            let taken = names_taken_by_derives(item);
             for variant in &mut data.variants {
-                for field in &mut variant.fields {
-                    QualifyTaken(&taken).visit_type_mut(&mut field.ty);
-                }
                 archive_fields(&mut variant.fields);
             }
         }
@@ -47,37 +54,11 @@ pub(crate) fn expand_item(item: &Item) -> TokenStream {
 fn archive_fields(fields: &mut Fields) {
     for field in fields {
         let ty = &field.ty;
-        field.attrs.push(syn::parse_quote_spanned! {proc_macro2::Span::mixed_site()=>
-            #[rkyv(omit_bounds, with = <#ty as ::larder::Storable>::With)]
-        });
-    }
-}
-
-/// What rkyv's and bytecheck's derives call their own types, in a block around the enum's code:
-/// a type of the user by such a name would be taken for theirs.
-fn names_taken_by_derives(item: &Item) -> Vec<String> {
-    let mut names: Vec<String> =
-        ["Tag", "Discriminant", "ArchivedTag"].map(str::to_owned).into();
-    if let Body::Enum(variants) = &item.body {
-        for variant in variants {
-            names.push(format!("Variant{}", variant.name));
-            names.push(format!("ArchivedVariant{}", variant.name));
-        }
-    }
-    names
-}
-
-/// Writes `self::Tag` for `Tag`.
-struct QualifyTaken<'a>(&'a [String]);
-
-impl VisitMut for QualifyTaken<'_> {
-    fn visit_type_path_mut(&mut self, path: &mut TypePath) {
-        let taken = path.path.get_ident().is_some_and(|ident| self.0.contains(&name_of(ident)));
-        if taken {
-            let plain = &path.path;
-            path.path = syn::parse_quote!(self::#plain);
-        }
-        syn::visit_mut::visit_type_path_mut(self, path);
+        field
+            .attrs
+            .push(syn::parse_quote_spanned! {proc_macro2::Span::mixed_site()=>
+                #[rkyv(omit_bounds, with = <#ty as ::larder::Storable>::With)]
+            });
     }
 }
 
@@ -121,18 +102,20 @@ pub(crate) fn expand_layout_checks(item: &Item) -> TokenStream {
             }
         }
     };
-    let ident = &item.ident;
     code! {
-        const _: () = {
-            ::core::assert!(::core::mem::align_of::<#archived>() == 1, #LAYOUT);
-            #checks
-            ::core::assert!(
-                <#ident as ::larder::Storable>::DEPTH <= ::larder::__private::TYPE_DEPTH_MAX,
-                "lists, maps, options and parts are nested more than 32 deep in this type; keep some \
-                 of it in a collection of its own"
-            );
-        };
+        ::core::assert!(::core::mem::align_of::<#archived>() == 1, #LAYOUT);
+        #checks
     }
+}
+
+/// The checks once more where nobody uses the item. An item with a type of the user's is not
+/// checked before it is used: if the type cannot be stored, that would be a second error.
+pub(crate) fn expand_check(item: &Item) -> TokenStream {
+    let ident = &item.ident;
+    if !Bounds::of(item).is_empty() {
+        return TokenStream::new();
+    }
+    code!(const _: () = ::larder::__private::check_depth(<#ident as ::larder::Storable>::DEPTH);)
 }
 
 fn sum_of_sizes<'a>(fields: impl IntoIterator<Item = &'a Field>) -> TokenStream {

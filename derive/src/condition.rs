@@ -1,6 +1,6 @@
 //! What does a condition say? `population > 1000 && country == "FR"`, read into a tree.
 
-use proc_macro2::{Span, TokenStream};
+use proc_macro2::TokenStream;
 use syn::spanned::Spanned;
 use syn::{BinOp, Expr, ExprBinary, ExprMethodCall, ExprPath, ExprUnary, Lit, UnOp};
 
@@ -13,7 +13,11 @@ pub(crate) enum Condition {
     All(Vec<Condition>),
     Any(Vec<Condition>),
     Not(Box<Condition>),
-    Compare { path: FieldPath, is: Comparison, value: Constant },
+    Compare {
+        path: FieldPath,
+        is: Comparison,
+        value: Constant,
+    },
 }
 
 /// How a field is compared; the names are those of larder's `Comparison`.
@@ -29,7 +33,7 @@ pub(crate) enum Comparison {
 
 /// What a field is compared with.
 pub(crate) enum Constant {
-    Null(Span),
+    Null,
     Bool(bool, Expr),
     /// The digits, with a sign.
     Integer(String, Expr),
@@ -48,7 +52,10 @@ impl Condition {
 
     /// Every path in it.
     pub(crate) fn paths(&self) -> Vec<&FieldPath> {
-        self.comparisons().into_iter().map(|(path, ..)| path).collect()
+        self.comparisons()
+            .into_iter()
+            .map(|(path, ..)| path)
+            .collect()
     }
 
     /// Every comparison in it.
@@ -67,22 +74,42 @@ fn read(expression: &Expr, errors: &mut Errors) -> Option<Condition> {
     match expression {
         Expr::Paren(inner) => read(&inner.expr, errors),
         Expr::Group(inner) => read(&inner.expr, errors),
-        Expr::Unary(ExprUnary { op: UnOp::Not(_), expr, .. }) => {
-            read(expr, errors).map(|inner| Condition::Not(Box::new(inner)))
-        }
-        Expr::Binary(ExprBinary { left, op: BinOp::And(_), right, .. }) => {
+        Expr::Unary(ExprUnary {
+            op: UnOp::Not(_),
+            expr,
+            ..
+        }) => read(expr, errors).map(|inner| Condition::Not(Box::new(inner))),
+        Expr::Binary(ExprBinary {
+            left,
+            op: BinOp::And(_),
+            right,
+            ..
+        }) => {
             let (left, right) = (read(left, errors), read(right, errors));
-            Some(Condition::All(flatten(left?, right?, |condition| match condition {
-                Condition::All(inner) => Ok(inner),
-                other => Err(other),
-            })))
+            Some(Condition::All(flatten(
+                left?,
+                right?,
+                |condition| match condition {
+                    Condition::All(inner) => Ok(inner),
+                    other => Err(other),
+                },
+            )))
         }
-        Expr::Binary(ExprBinary { left, op: BinOp::Or(_), right, .. }) => {
+        Expr::Binary(ExprBinary {
+            left,
+            op: BinOp::Or(_),
+            right,
+            ..
+        }) => {
             let (left, right) = (read(left, errors), read(right, errors));
-            Some(Condition::Any(flatten(left?, right?, |condition| match condition {
-                Condition::Any(inner) => Ok(inner),
-                other => Err(other),
-            })))
+            Some(Condition::Any(flatten(
+                left?,
+                right?,
+                |condition| match condition {
+                    Condition::Any(inner) => Ok(inner),
+                    other => Err(other),
+                },
+            )))
         }
         Expr::Binary(binary) => read_comparison(binary, errors),
         Expr::MethodCall(call) => read_call(call, errors),
@@ -135,7 +162,10 @@ fn read_comparison(binary: &ExprBinary, errors: &mut Errors) -> Option<Condition
         return None;
     };
     let value = read_constant(&binary.right, errors)?;
-    let has_order = !matches!(value, Constant::Null(_) | Constant::Bool(..) | Constant::Variant(..));
+    let has_order = !matches!(
+        value,
+        Constant::Null | Constant::Bool(..) | Constant::Variant(..)
+    );
     if !has_order && !matches!(is, Comparison::Equal | Comparison::NotEqual) {
         errors.add(
             binary.op.span(),
@@ -174,7 +204,11 @@ fn read_call(call: &ExprMethodCall, errors: &mut Errors) -> Option<Condition> {
         errors.add(call.span(), NO_CONDITION);
         return None;
     };
-    Some(Condition::Compare { path, is, value: Constant::Null(call.method.span()) })
+    Some(Condition::Compare {
+        path,
+        is,
+        value: Constant::Null,
+    })
 }
 
 fn read_constant(expression: &Expr, errors: &mut Errors) -> Option<Constant> {
@@ -185,7 +219,11 @@ fn read_constant(expression: &Expr, errors: &mut Errors) -> Option<Constant> {
             Ok(constant) => return Some(constant),
             Err(message) => message,
         },
-        Expr::Unary(ExprUnary { op: UnOp::Neg(_), expr, .. }) => match &**expr {
+        Expr::Unary(ExprUnary {
+            op: UnOp::Neg(_),
+            expr,
+            ..
+        }) => match &**expr {
             Expr::Lit(literal) if matches!(literal.lit, Lit::Int(_) | Lit::Float(_)) => {
                 match read_literal(&literal.lit, "-", expression) {
                     Ok(constant) => return Some(constant),
@@ -195,7 +233,7 @@ fn read_constant(expression: &Expr, errors: &mut Errors) -> Option<Constant> {
             _ => NO_CONSTANT,
         },
         Expr::Path(path) if path.path.is_ident("None") => {
-            return Some(Constant::Null(path.span()));
+            return Some(Constant::Null);
         }
         Expr::Path(path) if path.path.segments.len() > 1 => {
             let name = path.path.segments.last().map(|last| name_of(&last.ident))?;
@@ -262,7 +300,9 @@ mod tests {
         let tokens = "a > 1 && (b == -2 && c != \"x\") || !d".parse().unwrap();
         let condition = Condition::parse(tokens, &mut errors).unwrap();
         assert!(errors.is_empty());
-        let Condition::Any(either) = &condition else { panic!("not an or") };
+        let Condition::Any(either) = &condition else {
+            panic!("not an or")
+        };
         assert!(matches!(&either[0], Condition::All(all) if all.len() == 3));
         assert_eq!(condition.paths().len(), 4);
     }

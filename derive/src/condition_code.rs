@@ -6,6 +6,7 @@ use syn::Expr;
 use syn::spanned::Spanned;
 
 use crate::condition::{Condition, Constant};
+use crate::field_path::FieldPath;
 use crate::model::Field;
 use crate::names::hash;
 
@@ -28,7 +29,7 @@ pub(crate) fn describe(condition: &Condition) -> TokenStream {
             let names = path.names();
             let is = format_ident!("{is:?}");
             let value = match value {
-                Constant::Null(_) => code!(Null),
+                Constant::Null => code!(Null),
                 Constant::Bool(value, _) => code!(Bool(#value)),
                 Constant::Integer(text, _) => text_of(&code!(Integer), text),
                 Constant::Float(text, _) => text_of(&code!(Float), text),
@@ -59,7 +60,7 @@ pub(crate) fn check(condition: &Condition, fields: &[Field]) -> TokenStream {
             let types = path.types(fields)?;
             let leaf = types.last()?;
             Some(match constant {
-                Constant::Null(_) => check_null(&types, &path.text()),
+                Constant::Null => check_null(&types, path),
                 Constant::Bool(_, value)
                 | Constant::Integer(_, value)
                 | Constant::Float(_, value)
@@ -86,9 +87,12 @@ fn check_literal(leaf: &TokenStream, value: &Expr, span: Span) -> TokenStream {
     code!(const _: #ty = #value;)
 }
 
-fn check_null(types: &[TokenStream], path: &str) -> TokenStream {
-    let message = format!("`{path}` is never `None`: neither it nor a part on the way is an `Option`");
-    code! {
+fn check_null(types: &[TokenStream], path: &FieldPath) -> TokenStream {
+    let message = format!(
+        "`{}` is never `None`: neither it nor a part on the way is an `Option`",
+        path.text()
+    );
+    quote_spanned! {path.span().resolved_at(Span::mixed_site())=>
         const _: () = ::core::assert!(
             false #(|| <#types as ::larder::Storable>::NULLABLE)*,
             #message

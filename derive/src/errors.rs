@@ -31,20 +31,21 @@ impl Errors {
 
     /// Calls of `compile_error!`, none if nothing is wrong.
     pub(crate) fn into_code(self) -> TokenStream {
-        self.0.map(|error| error.to_compile_error()).unwrap_or_default()
+        self.0
+            .map(|error| error.to_compile_error())
+            .unwrap_or_default()
     }
 }
 
 /// `; did you mean ..?` if one of the known words is close to `word`.
 pub(crate) fn did_you_mean<'a>(word: &str, known: impl IntoIterator<Item = &'a str>) -> String {
-    closest(word, known).map(|word| format!("; did you mean `{word}`?")).unwrap_or_default()
+    closest(word, known)
+        .map(|word| format!("; did you mean `{word}`?"))
+        .unwrap_or_default()
 }
 
 /// The known word closest to `word`, if it is close enough to be what was meant.
-pub(crate) fn closest<'a>(
-    word: &str,
-    known: impl IntoIterator<Item = &'a str>,
-) -> Option<&'a str> {
+pub(crate) fn closest<'a>(word: &str, known: impl IntoIterator<Item = &'a str>) -> Option<&'a str> {
     let allowed = (word.chars().count() / 3).clamp(1, 3);
     known
         .into_iter()
@@ -62,8 +63,12 @@ fn distance(a: &str, b: &str) -> usize {
         let mut left = i + 1;
         let mut next = vec![left];
         for (pair, b) in row.windows(2).zip(&b) {
-            let (Some(diagonal), Some(above)) = (pair.first(), pair.last()) else { continue };
-            left = (diagonal + usize::from(a != *b)).min(above + 1).min(left + 1);
+            let (Some(diagonal), Some(above)) = (pair.first(), pair.last()) else {
+                continue;
+            };
+            left = (diagonal + usize::from(a != *b))
+                .min(above + 1)
+                .min(left + 1);
             next.push(left);
         }
         row = next;

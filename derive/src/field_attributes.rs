@@ -36,15 +36,20 @@ pub(crate) fn take_field_attributes(
 ) -> FieldAttributes {
     let mut taken = FieldAttributes::default();
     attributes.retain(|attribute| {
-        let Some(ident) = attribute.path().get_ident() else { return true };
-        let span = attribute.span();
+        let Some(ident) = attribute.path().get_ident() else {
+            return true;
+        };
+        let span = attribute.path().span();
         match name_of(ident).as_str() {
             "key" => {
                 let words = words(attribute, &["auto"], errors);
                 if taken.key.is_some() {
                     errors.add(span, "`#[key]` stands here twice; leave one out");
                 }
-                taken.key = Some(KeyAttribute { span, auto: has(&words, "auto") });
+                taken.key = Some(KeyAttribute {
+                    span,
+                    auto: has(&words, "auto"),
+                });
             }
             kind @ ("index" | "unique") => {
                 let words = words(attribute, &["each", "fold"], errors);
@@ -75,14 +80,21 @@ pub(crate) fn take_field_attributes(
 
 /// The words between the parentheses; what is not known is an error.
 fn words(attribute: &Attribute, known: &[&str], errors: &mut Errors) -> Vec<Ident> {
-    let name = attribute.path().get_ident().map(name_of).unwrap_or_default();
+    let name = attribute
+        .path()
+        .get_ident()
+        .map(name_of)
+        .unwrap_or_default();
     let tokens = match &attribute.meta {
         Meta::Path(_) => return Vec::new(),
         Meta::List(list) => list.tokens.clone(),
         Meta::NameValue(value) => {
             errors.add(
                 value.value.span(),
-                format!("`#[{name}]` takes no value; its options are {}", listed(&name, known)),
+                format!(
+                    "`#[{name}]` takes no value; its options are {}",
+                    listed(&name, known)
+                ),
             );
             return Vec::new();
         }
@@ -90,6 +102,12 @@ fn words(attribute: &Attribute, known: &[&str], errors: &mut Errors) -> Vec<Iden
     let mut words: Vec<Ident> = Vec::new();
     for piece in list::split(tokens) {
         let span = piece.span();
+        let first = piece
+            .clone()
+            .into_iter()
+            .next()
+            .map(|token| token.to_string());
+        let first = first.unwrap_or_default();
         match syn::parse2::<Ident>(piece) {
             Ok(word) if known.iter().any(|known| word == known) => {
                 if words.contains(&word) {
@@ -107,7 +125,6 @@ fn words(attribute: &Attribute, known: &[&str], errors: &mut Errors) -> Vec<Iden
                 "a primary key is stored as it is and cannot be folded; fold the text before it \
                  becomes the key, or add `#[index(fold)]`",
             ),
-            Ok(word) if word == "when" => errors.add(span, WHEN_BELONGS_TO_THE_STRUCT),
             Ok(word) => errors.add(
                 span,
                 format!(
@@ -116,9 +133,13 @@ fn words(attribute: &Attribute, known: &[&str], errors: &mut Errors) -> Vec<Iden
                     did_you_mean(&word.to_string(), known.iter().copied())
                 ),
             ),
+            Err(_) if first == "when" => errors.add(span, WHEN_BELONGS_TO_THE_STRUCT),
             Err(_) => errors.add(
                 span,
-                format!("`#[{name}]` has no such option; its options are {}", listed(&name, known)),
+                format!(
+                    "`#[{name}]` has no such option; its options are {}",
+                    listed(&name, known)
+                ),
             ),
         }
     }
@@ -126,7 +147,11 @@ fn words(attribute: &Attribute, known: &[&str], errors: &mut Errors) -> Vec<Iden
 }
 
 fn listed(name: &str, known: &[&str]) -> String {
-    known.iter().map(|word| format!("`#[{name}({word})]`")).collect::<Vec<_>>().join(" and ")
+    known
+        .iter()
+        .map(|word| format!("`#[{name}({word})]`"))
+        .collect::<Vec<_>>()
+        .join(" and ")
 }
 
 fn has(words: &[Ident], word: &str) -> bool {

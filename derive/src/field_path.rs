@@ -25,7 +25,9 @@ impl FieldPath {
         match expression {
             Expr::Path(path) if path.qself.is_none() => {
                 let ident = path.path.get_ident()?;
-                Some(Self { steps: vec![Step::new(&Member::Named(ident.clone()))] })
+                Some(Self {
+                    steps: vec![Step::new(&Member::Named(ident.clone()))],
+                })
             }
             Expr::Field(ExprField { base, member, .. }) => {
                 let mut path = Self::of_expression(base)?;
@@ -37,7 +39,10 @@ impl FieldPath {
     }
 
     pub(crate) fn span(&self) -> Span {
-        let first = self.steps.first().map_or_else(Span::call_site, |step| step.span);
+        let first = self
+            .steps
+            .first()
+            .map_or_else(Span::call_site, |step| step.span);
         let last = self.steps.last().map_or(first, |step| step.span);
         first.join(last).unwrap_or(first)
     }
@@ -76,21 +81,27 @@ impl FieldPath {
 
 impl Step {
     fn new(member: &Member) -> Self {
-        Self { name: member_name(member), span: member.span() }
+        Self {
+            name: member_name(member),
+            span: member.span(),
+        }
     }
 }
 
 impl Parse for FieldPath {
     fn parse(input: ParseStream<'_>) -> syn::Result<Self> {
-        let mut steps = vec![Step::new(&Member::Named(input.call(syn::ext::IdentExt::parse_any)?))];
+        let mut steps = vec![Step::new(&Member::Named(
+            input.call(syn::ext::IdentExt::parse_any)?,
+        ))];
         while input.peek(Token![.]) {
             input.parse::<Token![.]>()?;
             if input.peek(syn::LitFloat) {
                 // `pair.0.1` reads as `pair`, `.`, `0.1`.
                 let float: syn::LitFloat = input.parse()?;
-                steps.extend(
-                    float.to_string().split('.').map(|name| Step { name: name.to_owned(), span: float.span() }),
-                );
+                steps.extend(float.to_string().split('.').map(|name| Step {
+                    name: name.to_owned(),
+                    span: float.span(),
+                }));
             } else {
                 steps.push(Step::new(&input.parse()?));
             }

@@ -20,6 +20,8 @@ pub(crate) struct Index {
     pub(crate) unique: bool,
     pub(crate) parts: Vec<Part>,
     pub(crate) condition: Option<Condition>,
+    /// Whether an option was wrong, so that not all that was meant is known.
+    pub(crate) incomplete: bool,
     pub(crate) span: Span,
 }
 
@@ -52,17 +54,27 @@ impl Index {
             |Definition { name, parts }| (name, parts.map(|parts| read_parts(parts, errors))),
         )?;
         let mut condition = None;
+        let mut incomplete = false;
         for option in pieces {
-            read_option(option, &mut condition, word, errors);
+            incomplete |= read_option(option, &mut condition, word, errors).is_none();
         }
         let Some(parts) = parts else {
             errors.add(
                 name.span(),
-                format!("an index has parts: `{word}({name} = field)` or `{word}({name} = (a, b))`"),
+                format!(
+                    "an index has parts: `{word}({name} = field)` or `{word}({name} = (a, b))`"
+                ),
             );
             return None;
         };
-        Some(Self { name: name_of(&name), unique, parts: parts?, condition, span: name.span() })
+        Some(Self {
+            name: name_of(&name),
+            unique,
+            parts: parts?,
+            condition,
+            incomplete,
+            span: name.span(),
+        })
     }
 
     /// The index of `#[index]` or `#[unique]` before a field.
@@ -83,6 +95,7 @@ impl Index {
                 each: attribute.each.then_some(span),
             }],
             condition: None,
+            incomplete: false,
             span,
         }
     }
@@ -96,16 +109,25 @@ struct Definition {
 impl Parse for Definition {
     fn parse(input: ParseStream<'_>) -> syn::Result<Self> {
         let name = input.call(Ident::parse_any).map_err(|error| {
-            syn::Error::new(error.span(), "an index starts with its name: `by_country = country`")
+            syn::Error::new(
+                error.span(),
+                "an index starts with its name: `by_country = country`",
+            )
         })?;
         if input.is_empty() {
             return Ok(Self { name, parts: None });
         }
         input.parse::<Token![=]>().map_err(|error| {
-            syn::Error::new(error.span(), format!("the parts of an index follow `=`: `{name} = (..)`"))
+            syn::Error::new(
+                error.span(),
+                format!("the parts of an index follow `=`: `{name} = (..)`"),
+            )
         })?;
         let parts: TokenStream = input.parse()?;
-        Ok(Self { name, parts: Some(parts).filter(|parts| !parts.is_empty()) })
+        Ok(Self {
+            name,
+            parts: Some(parts).filter(|parts| !parts.is_empty()),
+        })
     }
 }
 
@@ -124,48 +146,62 @@ fn read_parts(tokens: TokenStream, errors: &mut Errors) -> Option<Vec<Part>> {
         _ => vec![tokens],
     };
     // All are read, so that all mistakes are found.
-    let parts: Vec<Option<Part>> =
-        pieces.into_iter().map(|piece| errors.take(syn::parse2(piece))).collect();
+    let parts: Vec<Option<Part>> = pieces
+        .into_iter()
+        .map(|piece| errors.take(syn::parse2(piece)))
+        .collect();
     parts.into_iter().collect()
 }
 
+/// Reads what stands behind the parts; `None` if something is wrong with it.
 fn read_option(
     tokens: TokenStream,
     condition: &mut Option<Condition>,
     word: &str,
     errors: &mut Errors,
-) {
+) -> Option<()> {
     let span = tokens.span();
     let option = |input: ParseStream<'_>| -> syn::Result<(Ident, TokenStream)> {
         let name = input.call(Ident::parse_any)?;
         input.parse::<Token![=]>()?;
         Ok((name, input.parse()?))
     };
-    match syn::parse::Parser::parse2(option, tokens) {
-        Ok((name, value)) if name == "when" => {
-            if condition.is_some() {
-                errors.add(name.span(), "an index has one condition; join them with `&&`");
-            } else if value.is_empty() {
-                errors.add(name.span(), "`when` needs a condition: `when = population > 1000`");
-            } else {
-                *condition = Condition::parse(value, errors);
-            }
-        }
-        Ok((name, _)) => errors.add(
-            name.span(),
-            format!(
-                "an index has no option `{name}`; behind its parts there may be `when = ..`{}",
-                did_you_mean(&name.to_string(), ["when"])
-            ),
-        ),
-        Err(_) => errors.add(
+    let Ok((name, value)) = syn::parse::Parser::parse2(option, tokens) else {
+        errors.add(
             span,
             format!(
                 "several parts stand in parentheses: `{word}(by_x = (a, b))`; behind them there may \
                  be `when = ..`"
             ),
-        ),
+        );
+        return None;
+    };
+    if name != "when" {
+        errors.add(
+            name.span(),
+            format!(
+                "an index has no option `{name}`; behind its parts there may be `when = ..`{}",
+                did_you_mean(&name.to_string(), ["when"])
+            ),
+        );
+        return None;
     }
+    if condition.is_some() {
+        errors.add(
+            name.span(),
+            "an index has one condition; join them with `&&`",
+        );
+        return None;
+    }
+    if value.is_empty() {
+        errors.add(
+            name.span(),
+            "`when` needs a condition: `when = population > 1000`",
+        );
+        return None;
+    }
+    *condition = Some(Condition::parse(value, errors)?);
+    Some(())
 }
 
 impl Parse for Part {
@@ -183,7 +219,12 @@ impl Parse for Part {
             if !input.is_empty() {
                 return Err(input.error("a part of an index is only the path of a field"));
             }
-            return Ok(Self { path, descending: None, fold: None, each: None });
+            return Ok(Self {
+                path,
+                descending: None,
+                fold: None,
+                each: None,
+            });
         }
         input.call(Ident::parse_any)?;
         let content;
@@ -205,7 +246,10 @@ impl Parse for Part {
             }
         };
         if place.replace(word.span()).is_some() {
-            return Err(syn::Error::new(word.span(), format!("`{word}` stands here twice; leave one out")));
+            return Err(syn::Error::new(
+                word.span(),
+                format!("`{word}` stands here twice; leave one out"),
+            ));
         }
         Ok(part)
     }

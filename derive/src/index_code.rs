@@ -13,8 +13,11 @@ pub(crate) fn describe(index: &Index) -> TokenStream {
     let unique = index.unique;
     let parts = index.parts.iter().map(|part| {
         let names = part.path.names();
-        let (descending, fold, each) =
-            (part.descending.is_some(), part.fold.is_some(), part.each.is_some());
+        let (descending, fold, each) = (
+            part.descending.is_some(),
+            part.fold.is_some(),
+            part.each.is_some(),
+        );
         code!(::larder::__private::index_part(&[#(#names),*], #descending, #fold, #each))
     });
     let condition = match &index.condition {
@@ -32,8 +35,10 @@ pub(crate) fn key_type(index: &Index, fields: &[Field]) -> Option<TokenStream> {
     match index.parts.as_slice() {
         [part] => single_type(part, fields),
         parts => {
-            let types: Option<Vec<_>> =
-                parts.iter().map(|part| compound_type(part, fields)).collect();
+            let types: Option<Vec<_>> = parts
+                .iter()
+                .map(|part| compound_type(part, fields))
+                .collect();
             let types = types?;
             Some(code!((#(#types,)*)))
         }
@@ -50,7 +55,11 @@ fn single_type(part: &Part, fields: &[Field]) -> Option<TokenStream> {
         leaf
     };
     let span = part.fold.unwrap_or_else(|| part.path.span());
-    let key = if part.fold.is_some() { code!(FoldKey>::Folded) } else { code!(IndexKey>::Key) };
+    let key = if part.fold.is_some() {
+        code!(FoldKey > ::Folded)
+    } else {
+        code!(IndexKey > ::Key)
+    };
     Some(quote_spanned! {span.resolved_at(Span::mixed_site())=>
         <#element as ::larder::__private::#key
     })

@@ -67,7 +67,10 @@ pub(crate) fn expand(item: &Item) -> TokenStream {
 /// What lets a condition compare an enum with its unit variants.
 pub(crate) fn expand_unit_variants(item: &Item) -> TokenStream {
     let ident = &item.ident;
-    let variants = item.variants().iter().filter(|variant| variant.fields.is_empty());
+    let variants = item
+        .variants()
+        .iter()
+        .filter(|variant| variant.fields.is_empty());
     let names = variants.map(|variant| hash(&variant.name));
     code! {
         #[automatically_derived]
@@ -83,8 +86,10 @@ pub(crate) fn expand_unit_variants(item: &Item) -> TokenStream {
 }
 
 fn decode_fields(fields: &[Field]) -> TokenStream {
-    let (members, types) =
-        (fields.iter().map(|field| &field.member), fields.iter().map(|field| &field.ty));
+    let (members, types) = (
+        fields.iter().map(|field| &field.member),
+        fields.iter().map(|field| &field.ty),
+    );
     code!(#(#members: <#types as ::larder::Key>::decode(input)?,)*)
 }
 
@@ -102,7 +107,9 @@ fn expand_enum(item: &Item) -> (TokenStream, TokenStream, TokenStream) {
     for (tag, variant) in (0..=u8::MAX).zip(item.variants()) {
         let ident = &variant.ident;
         let members = variant.fields.iter().map(|field| &field.member);
-        let bound: Vec<_> = (0..variant.fields.len()).map(|i| format_ident!("field_{i}")).collect();
+        let bound: Vec<_> = (0..variant.fields.len())
+            .map(|i| format_ident!("field_{i}"))
+            .collect();
         encode.extend(code! {
             Self::#ident { #(#members: #bound),* } => {
                 out.push(#tag);

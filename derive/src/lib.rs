@@ -7,6 +7,7 @@
 #[macro_use]
 mod code;
 mod archived;
+mod bounds;
 mod condition;
 mod condition_code;
 mod errors;
@@ -24,6 +25,7 @@ mod record_arguments;
 mod record_checks;
 mod refused_types;
 mod storable_code;
+mod taken_names;
 mod token_code;
 
 use proc_macro::TokenStream;

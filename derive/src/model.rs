@@ -8,6 +8,7 @@ use crate::errors::Errors;
 use crate::field_attributes::{FieldAttributes, take_field_attributes};
 use crate::names::{member_name, name_of};
 use crate::refused_types::check_type;
+use crate::taken_names;
 
 /// A field of a struct or of a variant.
 pub(crate) struct Field {
@@ -51,8 +52,9 @@ impl Item {
         let owner = source.ident.clone();
         let body = match &mut source.data {
             Data::Struct(data) => Body::Struct(read_fields(&mut data.fields, &owner, errors)),
-            Data::Enum(data) => Body::Enum(
-                data.variants
+            Data::Enum(data) => {
+                taken_names::qualify(data);
+                Body::Enum(data.variants
                     .iter_mut()
                     .map(|variant| {
                         check_attributes(&variant.attrs, errors);
@@ -69,8 +71,8 @@ impl Item {
                             fields: read_fields(&mut variant.fields, &owner, errors),
                         }
                     })
-                    .collect(),
-            ),
+                    .collect())
+            }
             Data::Union(data) => {
                 errors.add(
                     data.union_token.span(),
@@ -79,7 +81,12 @@ impl Item {
                 Body::Struct(Vec::new())
             }
         };
-        Self { ident: owner, vis: source.vis.clone(), body, source }
+        Self {
+            ident: owner,
+            vis: source.vis.clone(),
+            body,
+            source,
+        }
     }
 
     /// The item without our attributes and the mistakes, so that nothing else fails for them.
@@ -95,7 +102,9 @@ impl Item {
             Body::Struct(fields) => (fields, &[]),
             Body::Enum(variants) => (&[], variants),
         };
-        fields.iter().chain(variants.iter().flat_map(|variant| &variant.fields))
+        fields
+            .iter()
+            .chain(variants.iter().flat_map(|variant| &variant.fields))
     }
 
     /// The fields of a struct, none of an enum.
@@ -124,7 +133,10 @@ pub(crate) fn parse(item: TokenStream, what: &str) -> Result<DeriveInput, TokenS
     syn::parse2(item.clone()).map_err(|_| {
         let error = syn::Error::new(
             Span::call_site(),
-            format!("`#[{what}]` stands before a struct{}", if what == "part" { " or an enum" } else { "" }),
+            format!(
+                "`#[{what}]` stands before a struct{}",
+                if what == "part" { " or an enum" } else { "" }
+            ),
         )
         .to_compile_error();
         code!(#item #error)
@@ -145,7 +157,10 @@ fn read_fields(fields: &mut Fields, owner: &Ident, errors: &mut Errors) -> Vec<F
             check_type(&field.ty, owner, errors);
             Field {
                 name: member_name(&member),
-                span: field.ident.as_ref().map_or_else(|| field.ty.span(), Ident::span),
+                span: field
+                    .ident
+                    .as_ref()
+                    .map_or_else(|| field.ty.span(), Ident::span),
                 member,
                 ty: field.ty.clone(),
                 vis: field.vis.clone(),
@@ -165,7 +180,10 @@ fn check_generics(source: &DeriveInput, what: &str, errors: &mut Errors) {
             ),
         );
     } else if let Some(clause) = &source.generics.where_clause {
-        errors.add(clause.span(), format!("a {what} cannot have a `where` clause; leave it out"));
+        errors.add(
+            clause.span(),
+            format!("a {what} cannot have a `where` clause; leave it out"),
+        );
     }
 }
 
@@ -174,13 +192,13 @@ fn check_attributes(attributes: &[Attribute], errors: &mut Errors) {
     for attribute in attributes {
         if attribute.path().is_ident("rkyv") || attribute.path().is_ident("bytecheck") {
             errors.add(
-                attribute.span(),
+                attribute.path().span(),
                 "how a record is archived is a promise of the file format; leave this attribute out",
             );
         }
         if attribute.path().is_ident("cfg") {
             errors.add(
-                attribute.span(),
+                attribute.path().span(),
                 "what is stored cannot depend on `cfg`: two builds of a program read the same \
                  file; leave it out, or write two items and choose between them",
             );

@@ -40,7 +40,11 @@ pub(crate) fn snake_case(name: &str) -> String {
 pub(crate) fn token_of(name: &str, span: proc_macro2::Span) -> Ident {
     let name = snake_case(name).to_uppercase();
     // Upper case leaves one keyword as it is: none. But `_` alone is no identifier.
-    if name == "_" { Ident::new("__", span) } else { Ident::new(&name, span) }
+    if name == "_" {
+        Ident::new("__", span)
+    } else {
+        Ident::new(&name, span)
+    }
 }
 
 /// FNV-1a, 64 bits (draft-eastlake-fnv): how `FieldAt` and `UnitVariant` are told a name.

@@ -37,7 +37,7 @@ pub(crate) fn expand(arguments: TokenStream, item: TokenStream) -> TokenStream {
     let variants =
         matches!(item.body, Body::Enum(_)).then(|| key_code::expand_unit_variants(&item));
     let key = is_key.then(|| key_code::expand(&item));
-    let layout = archived::expand_layout_checks(&item);
+    let layout = archived::expand_check(&item);
     code! {
         #item_code
         #storable
@@ -77,11 +77,17 @@ fn check(item: &Item, errors: &mut Errors) {
     let span = item.ident.span();
     match &item.body {
         Body::Struct(fields) if fields.is_empty() && !item.is_union() => {
-            errors.add(span, "a part without fields holds nothing; leave it out, or use a `bool`");
+            errors.add(
+                span,
+                "a part without fields holds nothing; leave it out, or use a `bool`",
+            );
         }
         Body::Struct(_) => {}
         Body::Enum(variants) if variants.is_empty() => {
-            errors.add(span, "an enum without variants has no values; add a variant");
+            errors.add(
+                span,
+                "an enum without variants has no values; add a variant",
+            );
         }
         Body::Enum(variants) if variants.len() > VARIANTS_MAX => errors.add(
             span,

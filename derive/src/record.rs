@@ -1,13 +1,14 @@
 //! `#[record]`: from the struct to its code.
 
-use proc_macro2::TokenStream;
+use proc_macro2::{Span, TokenStream};
 
 use crate::archived;
+use crate::bounds::Bounds;
 use crate::condition_code;
 use crate::errors::Errors;
 use crate::index::Index;
 use crate::index_code;
-use crate::model::{self, Body, Field, Item};
+use crate::model::{self, Field, Item};
 use crate::names::{name_of, snake_case};
 use crate::record_arguments::RecordArguments;
 use crate::record_checks;
@@ -27,12 +28,20 @@ pub(crate) fn expand(arguments: TokenStream, item: TokenStream) -> TokenStream {
     let mut indexes: Vec<Index> = Vec::new();
     for field in fields {
         indexes.extend(
-            field.attributes.indexes.iter().map(|attribute| Index::of_field(field, attribute)),
+            field
+                .attributes
+                .indexes
+                .iter()
+                .map(|attribute| Index::of_field(field, attribute)),
         );
     }
-    let RecordArguments { name, version, indexes: of_struct } = arguments;
+    let RecordArguments {
+        name,
+        version,
+        indexes: of_struct,
+    } = arguments;
     indexes.extend(of_struct);
-    if !item.is_union() && matches!(item.body, Body::Struct(_)) && !fields.is_empty() {
+    if !fields.is_empty() && fields.iter().all(token_code::is_named) {
         record_checks::check(&item, fields, &indexes, &mut errors);
     }
     if !errors.is_empty() {
@@ -48,7 +57,7 @@ pub(crate) fn expand(arguments: TokenStream, item: TokenStream) -> TokenStream {
         .filter_map(|index| index.condition.as_ref())
         .map(|condition| condition_code::check(condition, fields))
         .collect();
-    let layout = archived::expand_layout_checks(&item);
+    let layout = archived::expand_check(&item);
     let name = name.unwrap_or_else(|| snake_case(&name_of(&item.ident)));
     let record = expand_record(&item, &name, version.unwrap_or(1), &indexes);
     code! {
@@ -72,7 +81,10 @@ fn check_shape(item: &Item, errors: &mut Errors) {
         ),
         syn::Data::Struct(data) => match &data.fields {
             syn::Fields::Named(fields) if fields.named.is_empty() => {
-                errors.add(span, "a record has at least the field that is its key; add it");
+                errors.add(
+                    span,
+                    "a record has at least the field that is its key; add it",
+                );
             }
             syn::Fields::Named(_) => {}
             syn::Fields::Unnamed(_) => errors.add(
@@ -81,7 +93,10 @@ fn check_shape(item: &Item, errors: &mut Errors) {
                  `struct Name { #[key] id: u64, .. }`",
             ),
             syn::Fields::Unit => {
-                errors.add(span, "a record has at least the field that is its key; add it");
+                errors.add(
+                    span,
+                    "a record has at least the field that is its key; add it",
+                );
             }
         },
         syn::Data::Union(_) => {}
@@ -91,24 +106,39 @@ fn check_shape(item: &Item, errors: &mut Errors) {
 fn expand_record(item: &Item, name: &str, version: u32, indexes: &[Index]) -> TokenStream {
     let ident = &item.ident;
     let fields = item.fields();
-    let keys: Vec<&Field> =
-        fields.iter().filter(|field| field.attributes.key.is_some()).collect();
-    let auto = keys.iter().find(|field| field.attributes.key.as_ref().is_some_and(|key| key.auto));
+    let keys: Vec<&Field> = fields
+        .iter()
+        .filter(|field| field.attributes.key.is_some())
+        .collect();
+    let auto = keys
+        .iter()
+        .find(|field| field.attributes.key.as_ref().is_some_and(|key| key.auto));
     let members: Vec<_> = keys.iter().map(|field| &field.member).collect();
     let types: Vec<_> = keys.iter().map(|field| &field.ty).collect();
     let (key_type, key) = match (members.as_slice(), types.as_slice()) {
-        ([member], [ty]) => (code!(#ty), code!(::core::clone::Clone::clone(&self.#member))),
-        _ => (code!((#(#types,)*)), code!((#(::core::clone::Clone::clone(&self.#members),)*))),
+        ([member], [ty]) => (
+            code!(#ty),
+            code!(::core::clone::Clone::clone(&self.#member)),
+        ),
+        _ => (
+            code!((#(#types,)*)),
+            code!((#(::core::clone::Clone::clone(&self.#members),)*)),
+        ),
     };
     let auto_offset = if let Some(field) = auto {
         let (archived, member) = (archived::archived_name(item), &field.member);
-        code!(::core::option::Option::Some(::core::mem::offset_of!(#archived, #member)))
+        code!(::core::option::Option::Some(
+            ::core::mem::offset_of!(#archived, #member)
+        ))
     } else {
         code!(::core::option::Option::None)
     };
+    let clause = Bounds::of(item).clause();
     let auto_check = auto.map(|field| {
         let ty = &field.ty;
-        code!(const _: fn(#ty) -> ::core::primitive::u64 = |key| key;)
+        quote::quote_spanned! {syn::spanned::Spanned::span(ty).resolved_at(Span::mixed_site())=>
+            const _: fn(#ty) -> ::core::primitive::u64 = |key| key;
+        }
     });
     let is_auto = auto.is_some();
     let key_names = keys.iter().map(|field| &field.name);
@@ -116,7 +146,7 @@ fn expand_record(item: &Item, name: &str, version: u32, indexes: &[Index]) -> To
     let indexes = indexes.iter().map(index_code::describe);
     code! {
         #[automatically_derived]
-        impl ::larder::Record for #ident {
+        impl ::larder::Record for #ident #clause {
             type Key = #key_type;
             const NAME: &'static ::core::primitive::str = #name;
             const VERSION: ::core::primitive::u32 = #version;
@@ -139,19 +169,6 @@ fn expand_record(item: &Item, name: &str, version: u32, indexes: &[Index]) -> To
 
             fn key(&self) -> Self::Key {
                 #key
-            }
-
-            fn encode(
-                &self,
-                out: &mut ::std::vec::Vec<::core::primitive::u8>,
-            ) -> ::core::result::Result<(), ::larder::Error> {
-                ::larder::__private::encode(self, out)
-            }
-
-            fn from_stored(
-                stored: &<Self as ::larder::Storable>::Stored,
-            ) -> ::core::result::Result<Self, ::larder::Error> {
-                ::larder::__private::from_stored::<Self>(stored)
             }
         }
 

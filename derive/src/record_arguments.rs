@@ -49,7 +49,10 @@ impl RecordArguments {
                 if let Some(version) = version {
                     let number = version.base10_parse::<u32>().unwrap_or(0);
                     if number == 0 {
-                        errors.add(version.span(), "versions are counted from 1, up to 4294967295");
+                        errors.add(
+                            version.span(),
+                            "versions are counted from 1, up to 4294967295",
+                        );
                     }
                     once(&mut self.version, number, word, errors);
                 }
@@ -90,7 +93,11 @@ fn value<T: syn::parse::Parse>(
     example: &str,
     errors: &mut Errors,
 ) -> Option<T> {
-    let span = if tokens.is_empty() { span } else { tokens.span() };
+    let span = if tokens.is_empty() {
+        span
+    } else {
+        tokens.span()
+    };
     let value = |input: ParseStream<'_>| -> syn::Result<T> {
         input.parse::<Token![=]>()?;
         input.parse()
@@ -104,23 +111,35 @@ fn value<T: syn::parse::Parse>(
 
 fn once<T>(place: &mut Option<T>, value: T, word: &Ident, errors: &mut Errors) {
     if place.replace(value).is_some() {
-        errors.add(word.span(), format!("`{word}` stands here twice; leave one out"));
+        errors.add(
+            word.span(),
+            format!("`{word}` stands here twice; leave one out"),
+        );
     }
 }
 
 fn check_name(name: &LitStr, errors: &mut Errors) {
     let text = name.value();
     if text.is_empty() {
-        errors.add(name.span(), "the name of a collection is empty; leave `name` out to use the struct's");
+        errors.add(
+            name.span(),
+            "the name of a collection is empty; leave `name` out to use the struct's",
+        );
     }
     if text.len() > NAME_BYTES_MAX {
         errors.add(
             name.span(),
-            format!("the name of a collection has {} bytes, the most is {NAME_BYTES_MAX}", text.len()),
+            format!(
+                "the name of a collection has {} bytes, the most is {NAME_BYTES_MAX}",
+                text.len()
+            ),
         );
     }
     if text.chars().any(char::is_control) {
-        errors.add(name.span(), "the name of a collection has no control characters; leave them out");
+        errors.add(
+            name.span(),
+            "the name of a collection has no control characters; leave them out",
+        );
     }
     if text.starts_with("__") {
         errors.add(

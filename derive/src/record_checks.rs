@@ -16,7 +16,10 @@ pub(crate) fn check(item: &Item, fields: &[Field], indexes: &[Index], errors: &m
     check_key(item, fields, errors);
     for field in fields {
         if field.name.len() > NAME_BYTES_MAX {
-            errors.add(field.span, format!("a name has at most {NAME_BYTES_MAX} bytes"));
+            errors.add(
+                field.span,
+                format!("a name has at most {NAME_BYTES_MAX} bytes"),
+            );
         }
     }
     for index in indexes {
@@ -25,9 +28,14 @@ pub(crate) fn check(item: &Item, fields: &[Field], indexes: &[Index], errors: &m
     check_names(indexes, errors);
     check_alike(indexes, errors);
     check_tokens(
-        fields.iter().map(|field| (field.name.as_str(), "field", field.span)).chain(
-            indexes.iter().map(|index| (index.name.as_str(), "index", index.span)),
-        ),
+        fields
+            .iter()
+            .map(|field| (field.name.as_str(), "field", field.span))
+            .chain(
+                indexes
+                    .iter()
+                    .map(|index| (index.name.as_str(), "index", index.span)),
+            ),
         errors,
     );
 }
@@ -74,7 +82,10 @@ fn check_key(item: &Item, fields: &[Field], errors: &mut Errors) {
 
 fn check_index(index: &Index, fields: &[Field], errors: &mut Errors) {
     if index.name.len() > NAME_BYTES_MAX {
-        errors.add(index.span, format!("a name has at most {NAME_BYTES_MAX} bytes"));
+        errors.add(
+            index.span,
+            format!("a name has at most {NAME_BYTES_MAX} bytes"),
+        );
     }
     if index.name.starts_with("__") || index.name == "_" {
         errors.add(
@@ -86,17 +97,29 @@ fn check_index(index: &Index, fields: &[Field], errors: &mut Errors) {
         check_path(&part.path, fields, errors);
         check_part(part, index, fields, errors);
     }
-    for path in index.condition.iter().flat_map(|condition| condition.paths()) {
+    for path in index
+        .condition
+        .iter()
+        .flat_map(|condition| condition.paths())
+    {
         check_path(path, fields, errors);
     }
     if index.parts.len() > MEMBERS_MAX {
         errors.add(index.span, "an index has at most six parts");
     }
     for (i, part) in index.parts.iter().enumerate() {
-        if index.parts.iter().take(i).any(|other| other.path.names() == part.path.names()) {
+        if index
+            .parts
+            .iter()
+            .take(i)
+            .any(|other| other.path.names() == part.path.names())
+        {
             errors.add(
                 part.path.span(),
-                format!("`{}` stands twice in this index; leave one out", part.path.text()),
+                format!(
+                    "`{}` stands twice in this index; leave one out",
+                    part.path.text()
+                ),
             );
         }
     }
@@ -117,12 +140,17 @@ fn check_part(part: &Part, index: &Index, fields: &[Field], errors: &mut Errors)
             "only an index of one part has an entry for each element; make an index of its own",
         );
     }
-    let keys: Vec<&Field> =
-        fields.iter().filter(|field| field.attributes.key.is_some()).collect();
+    let keys: Vec<&Field> = fields
+        .iter()
+        .filter(|field| field.attributes.key.is_some())
+        .collect();
     if let [key] = keys.as_slice() {
         let plain = part.fold.is_none() && part.each.is_none() && index.condition.is_none();
         if !compound && plain && part.path.names() == [key.name.as_str()] {
-            errors.add(index.span, "the primary key is an index already; leave this one out");
+            errors.add(
+                index.span,
+                "the primary key is an index already; leave this one out",
+            );
         }
     }
 }
@@ -149,7 +177,10 @@ fn check_names(indexes: &[Index], errors: &mut Errors) {
         if indexes.iter().take(i).any(|other| other.name == index.name) {
             errors.add(
                 index.span,
-                format!("there are two indexes called `{}`; give one another name", index.name),
+                format!(
+                    "there are two indexes called `{}`; give one another name",
+                    index.name
+                ),
             );
         }
     }
@@ -159,7 +190,12 @@ fn check_names(indexes: &[Index], errors: &mut Errors) {
 fn check_alike(indexes: &[Index], errors: &mut Errors) {
     let parts = |index: &Index| -> Vec<_> {
         let part = |part: &Part| {
-            (part.path.text(), part.descending.is_some(), part.fold.is_some(), part.each.is_some())
+            (
+                part.path.text(),
+                part.descending.is_some(),
+                part.fold.is_some(),
+                part.each.is_some(),
+            )
         };
         index.parts.iter().map(part).collect()
     };
@@ -167,13 +203,17 @@ fn check_alike(indexes: &[Index], errors: &mut Errors) {
         let alike = indexes.iter().take(i).find(|other| {
             other.name != index.name
                 && parts(other) == parts(index)
-                && other.condition.is_none()
-                && index.condition.is_none()
+                && [*other, index]
+                    .iter()
+                    .all(|one| one.condition.is_none() && !one.incomplete)
         });
         if let Some(other) = alike {
             errors.add(
                 index.span,
-                format!("this index has the same parts as `{}`; leave one out", other.name),
+                format!(
+                    "this index has the same parts as `{}`; leave one out",
+                    other.name
+                ),
             );
         }
     }

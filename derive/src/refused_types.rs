@@ -56,7 +56,9 @@ impl Checker<'_> {
     fn refuse_path(&self, path: &TypePath) -> Option<&'static str> {
         let segments = &path.path.segments;
         let (first, last) = (segments.first()?, segments.last()?);
-        let own = ["crate", "self", "super"].iter().any(|word| first.ident == word);
+        let own = ["crate", "self", "super"]
+            .iter()
+            .any(|word| first.ident == word);
         if path.qself.is_none()
             && (last.ident == "Self" || (segments.len() == 1 && last.ident == *self.owner))
         {
@@ -106,7 +108,9 @@ fn refuse_generic(name: &str) -> Option<&'static str> {
         "HashSet" | "BTreeSet" => {
             "sets are not stored; use `Vec<T>` (an index over `each` leaves repetitions out)"
         }
-        "VecDeque" | "LinkedList" | "BinaryHeap" => "only vectors are stored as lists; use `Vec<T>`",
+        "VecDeque" | "LinkedList" | "BinaryHeap" => {
+            "only vectors are stored as lists; use `Vec<T>`"
+        }
         "Result" => "a `Result` cannot be stored; use an enum with `#[larder::part]`",
         "Range" | "RangeInclusive" | "RangeFrom" | "RangeTo" => {
             "a range cannot be stored; use two fields, or a struct with `#[larder::part]`"

@@ -2,7 +2,8 @@
 
 use proc_macro2::TokenStream;
 
-use crate::archived::archived_name;
+use crate::archived::{archived_name, expand_layout_checks};
+use crate::bounds::Bounds;
 use crate::model::{Body, Field, Item};
 use crate::names::hash;
 
@@ -10,6 +11,8 @@ use crate::names::hash;
 pub(crate) fn expand(item: &Item) -> TokenStream {
     let ident = &item.ident;
     let archived = archived_name(item);
+    let clause = Bounds::of(item).clause();
+    let layout = expand_layout_checks(item);
     let (describe, from_value) = match &item.body {
         Body::Struct(fields) => expand_struct(item, fields),
         Body::Enum(_) => expand_enum(item),
@@ -23,14 +26,17 @@ pub(crate) fn expand(item: &Item) -> TokenStream {
         .collect();
     code! {
         #[automatically_derived]
-        impl ::larder::Storable for #ident {
+        impl ::larder::Storable for #ident #clause {
             type Stored = #archived;
             type With = ::larder::rkyv::with::Identity;
             type VecWith = ::larder::rkyv::with::Identity;
-            const DEPTH: ::core::primitive::usize =
-                1 + ::larder::__private::greatest(&[#(#depths),*]);
+            const DEPTH: ::core::primitive::usize = {
+                #layout
+                1 + ::larder::__private::greatest(&[#(#depths),*])
+            };
 
             fn describe() -> ::larder::__private::Type {
+                const { ::larder::__private::check_depth(<Self as ::larder::Storable>::DEPTH) };
                 #describe
             }
 
@@ -80,9 +86,11 @@ fn is_public_type(ty: &syn::Type) -> bool {
     struct Names(bool);
     impl<'ast> syn::visit::Visit<'ast> for Names {
         fn visit_type_path(&mut self, path: &'ast syn::TypePath) {
-            let known = path.path.segments.last().is_some_and(|last| {
-                PUBLIC.iter().any(|name| last.ident == name)
-            });
+            let known = path
+                .path
+                .segments
+                .last()
+                .is_some_and(|last| PUBLIC.iter().any(|name| last.ident == name));
             self.0 &= known;
             syn::visit::visit_type_path(self, path);
         }
@@ -93,8 +101,29 @@ fn is_public_type(ty: &syn::Type) -> bool {
 }
 
 const PUBLIC: &[&str] = &[
-    "bool", "u8", "u16", "u32", "u64", "u128", "i8", "i16", "i32", "i64", "i128", "f32", "f64",
-    "char", "String", "Uuid", "Timestamp", "Duration", "Option", "Vec", "Box", "BTreeMap", "HashMap",
+    "bool",
+    "u8",
+    "u16",
+    "u32",
+    "u64",
+    "u128",
+    "i8",
+    "i16",
+    "i32",
+    "i64",
+    "i128",
+    "f32",
+    "f64",
+    "char",
+    "String",
+    "Uuid",
+    "Timestamp",
+    "Duration",
+    "Option",
+    "Vec",
+    "Box",
+    "BTreeMap",
+    "HashMap",
 ];
 
 fn describe_fields(fields: &[Field]) -> TokenStream {

@@ -21,8 +21,15 @@ pub(crate) fn expand(item: &Item, fields: &[Field], indexes: &[Index]) -> TokenS
     let indexes = indexes.iter().filter_map(|index| {
         let key = index_code::key_type(index, item.fields())?;
         let (token, name) = (token_of(&index.name, index.span), &index.name);
-        let kind = if index.unique { code!(Unique) } else { code!(Index) };
-        let doc = format!("The {}index `{name}`.", if index.unique { "unique " } else { "" });
+        let kind = if index.unique {
+            code!(Unique)
+        } else {
+            code!(Index)
+        };
+        let doc = format!(
+            "The {}index `{name}`.",
+            if index.unique { "unique " } else { "" }
+        );
         Some(code! {
             #[doc = #doc]
             #vis const #token: ::larder::#kind<#ident, #key> = ::larder::#kind::new(#name);

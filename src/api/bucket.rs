@@ -93,7 +93,9 @@ impl<'tx, K: Key> Bucket<'tx, K> {
 
     /// The entries whose keys are in a range. A reversed range is empty.
     pub fn range<R: Into<KeyRange<K>>>(&self, range: R) -> Result<BucketEntries<'_, K>> {
-        Ok(BucketEntries::new(self.table().range(range.into().bounds())?))
+        Ok(BucketEntries::new(
+            self.table().range(range.into().bounds())?,
+        ))
     }
 
     /// The entries whose keys start with a text, bytes, or the leading parts of a compound key.
@@ -181,9 +183,9 @@ impl<K: Key> BucketMut<'_, K> {
                 change.finish();
                 Ok(existed)
             }
-            Table::Absent | Table::Snapshot(_) => {
-                Err(Error::invalid("the bucket lost its table to an earlier error"))
-            }
+            Table::Absent | Table::Snapshot(_) => Err(Error::invalid(
+                "the bucket lost its table to an earlier error",
+            )),
         }
     }
 }
@@ -196,7 +198,10 @@ pub struct BucketEntries<'a, K> {
 
 impl<'a, K: Key> BucketEntries<'a, K> {
     fn new(range: Range<'a>) -> Self {
-        Self { range, _key: PhantomData }
+        Self {
+            range,
+            _key: PhantomData,
+        }
     }
 
     fn entry(entry: Result<(Bytes<'a>, Bytes<'a>)>) -> Result<(K, BucketValue<'a>)> {
@@ -227,7 +232,9 @@ impl<K> std::fmt::Debug for Bucket<'_, K> {
 
 impl<K> std::fmt::Debug for BucketMut<'_, K> {
     fn fmt(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
-        f.debug_struct("BucketMut").field("name", &self.info.name).finish_non_exhaustive()
+        f.debug_struct("BucketMut")
+            .field("name", &self.info.name)
+            .finish_non_exhaustive()
     }
 }
 
@@ -237,10 +244,7 @@ impl<K> std::fmt::Debug for BucketEntries<'_, K> {
     }
 }
 
-pub(super) fn open_snapshot<'tx, K: Key>(
-    tx: &'tx ReadTx,
-    name: &str,
-) -> Result<Bucket<'tx, K>> {
+pub(super) fn open_snapshot<'tx, K: Key>(tx: &'tx ReadTx, name: &str) -> Result<Bucket<'tx, K>> {
     let table = match tx.catalog().find(name) {
         None => None,
         Some((slot, member)) => {
@@ -250,7 +254,10 @@ pub(super) fn open_snapshot<'tx, K: Key>(
         }
     };
     let table = table.map_or(Table::Absent, Table::Snapshot);
-    Ok(Bucket { table, _key: PhantomData })
+    Ok(Bucket {
+        table,
+        _key: PhantomData,
+    })
 }
 
 /// A bucket of a write transaction, to read: it is not created where it is absent.
@@ -267,20 +274,26 @@ pub(super) fn open_uncommitted<'tx, K: Key>(
             Table::Writing(tx.transaction()?.open_table(&info.table)?)
         }
     };
-    Ok(Bucket { table, _key: PhantomData })
+    Ok(Bucket {
+        table,
+        _key: PhantomData,
+    })
 }
 
-pub(super) fn open_writing<'tx, K: Key>(
-    tx: &'tx WriteTx,
-    name: &str,
-) -> Result<BucketMut<'tx, K>> {
+pub(super) fn open_writing<'tx, K: Key>(tx: &'tx WriteTx, name: &str) -> Result<BucketMut<'tx, K>> {
     let catalog = tx.catalog();
     let info = match catalog.find(name) {
         Some((_, member)) => member.bucket()?.clone(),
         None => {
             check_name("bucket", name)?;
             let kind = StoredKind::Bucket { key: K::describe() };
-            match tx.store_member(name, StoredCollection { id: tx.next_id()?, kind })? {
+            match tx.store_member(
+                name,
+                StoredCollection {
+                    id: tx.next_id()?,
+                    kind,
+                },
+            )? {
                 Member::Bucket(info) => info,
                 Member::Records(_) => return Err(Error::invalid("a bucket became a collection")),
             }
@@ -291,7 +304,10 @@ pub(super) fn open_writing<'tx, K: Key>(
         .transaction()?
         .open_table(&info.table)
         .map_err(|error| error.during(format!("bucket {name:?}")))?;
-    let reading = Bucket { table: Table::Writing(table), _key: PhantomData };
+    let reading = Bucket {
+        table: Table::Writing(table),
+        _key: PhantomData,
+    };
     Ok(BucketMut { reading, tx, info })
 }
 

@@ -33,7 +33,9 @@ pub struct Builder {
 impl Builder {
     pub(super) fn new() -> Self {
         Self {
-            options: OpenOptions { cache_bytes: CACHE_BYTES_DEFAULT },
+            options: OpenOptions {
+                cache_bytes: CACHE_BYTES_DEFAULT,
+            },
             body_bytes_max: BODY_BYTES_MAX_DEFAULT,
             registrations: Vec::new(),
         }
@@ -60,7 +62,8 @@ impl Builder {
 
     /// Registers a record with choices for its collection: see [`Database::register_with`].
     pub fn register_with<T: Record>(mut self, options: CollectionOptions) -> Self {
-        self.registrations.push(Box::new(move |db| db.register_with::<T>(options)));
+        self.registrations
+            .push(Box::new(move |db| db.register_with::<T>(options)));
         self
     }
 
@@ -91,7 +94,10 @@ impl Builder {
     }
 
     fn open_file(self, path: &Path, mode: Mode) -> Result<Database> {
-        self.open_place(&Place::File { path: path.to_path_buf(), mode })
+        self.open_place(&Place::File {
+            path: path.to_path_buf(),
+            mode,
+        })
     }
 
     fn open_place(self, place: &Place) -> Result<Database> {
@@ -102,7 +108,9 @@ impl Builder {
             )));
         }
         let store = Store::open(place, self.options)?;
-        let db = Database { core: Arc::new(Core::new(store, self.body_bytes_max)?) };
+        let db = Database {
+            core: Arc::new(Core::new(store, self.body_bytes_max)?),
+        };
         for register in self.registrations {
             register(&db)?;
         }

@@ -57,7 +57,12 @@ impl CheckReport {
 
     fn add_to(&mut self, collection: &str, what: String) {
         let collection = Some(collection.to_owned());
-        self.add(Problem { collection, index: None, key: None, what });
+        self.add(Problem {
+            collection,
+            index: None,
+            key: None,
+            what,
+        });
     }
 }
 
@@ -85,7 +90,9 @@ impl fmt::Display for CheckReport {
             "{} collections, {} records, {} index entries, {} problems",
             self.collections, self.records, self.index_entries, self.problem_count
         )?;
-        self.problems.iter().try_for_each(|problem| write!(f, "\n{problem}"))
+        self.problems
+            .iter()
+            .try_for_each(|problem| write!(f, "\n{problem}"))
     }
 }
 
@@ -118,8 +125,13 @@ impl Database {
                     let ids = info.indexes.iter().map(|index| index.id);
                     id_max = ids.fold(id_max.max(info.id), u32::max);
                     let tables = tx.tables(slot, info)?;
-                    let mut add = |Found { index, key, what}: Found| {
-                        report.add(Problem { collection: Some(info.name.clone()), index, key, what });
+                    let mut add = |Found { index, key, what }: Found| {
+                        report.add(Problem {
+                            collection: Some(info.name.clone()),
+                            index,
+                            key,
+                            what,
+                        });
                     };
                     let found = check(&tables, info, self.core.body_bytes_max, &mut add)?;
                     report.records += found.records;
@@ -137,11 +149,18 @@ impl Database {
             }
         }
         let mut whole = |what: String| {
-            report.add(Problem { collection: None, index: None, key: None, what });
+            report.add(Problem {
+                collection: None,
+                index: None,
+                key: None,
+                what,
+            });
         };
         let sequence = system_number(&tx, crate::schema::catalog::SEQUENCE_ROW)?;
         if sequence < revision_max {
-            whole(format!("the sequence is {sequence}, a record has revision {revision_max}"));
+            whole(format!(
+                "the sequence is {sequence}, a record has revision {revision_max}"
+            ));
         }
         let next = system_number(&tx, NEXT_ID_ROW)?;
         if next <= u64::from(id_max) && id_max > 0 {

@@ -100,12 +100,20 @@ impl<'tx, T: Record> Collection<'tx, T> {
             let record = Slot::root(body.bytes(), &info.layout)?;
             let route = Route::resolve(&info.layout, field.path(), &info.name)?;
             let value = match route.follow(record.body, record.at)? {
-                Some(at) => Slot { body: record.body, at, layout: &route.layout }.value()?,
+                Some(at) => Slot {
+                    body: record.body,
+                    at,
+                    layout: &route.layout,
+                }
+                .value()?,
                 None => ValueRef::Null,
             };
             V::from_value(value, &mut Budget::new(record.body.len() as u64))
         };
-        read().map(Some).context(|| show_key(&key)).context(|| format!("collection {:?}", info.name))
+        read()
+            .map(Some)
+            .context(|| show_key(&key))
+            .context(|| format!("collection {:?}", info.name))
     }
 
     /// Whether there is a record with that key; the record is not read.
@@ -125,13 +133,21 @@ impl<'tx, T: Record> Collection<'tx, T> {
 
     /// All records in the order of their keys.
     pub fn iter(&self) -> Result<Iter<'_, T>> {
-        Ok(Iter::new(self.tables.records().range(ALL)?, self.info(), self.bytes_max))
+        Ok(Iter::new(
+            self.tables.records().range(ALL)?,
+            self.info(),
+            self.bytes_max,
+        ))
     }
 
     /// The records whose keys are in a range. A reversed range is empty.
     pub fn range<R: Into<KeyRange<T::Key>>>(&self, range: R) -> Result<Iter<'_, T>> {
         let range = range.into();
-        Ok(Iter::new(self.tables.records().range(range.bounds())?, self.info(), self.bytes_max))
+        Ok(Iter::new(
+            self.tables.records().range(range.bounds())?,
+            self.info(),
+            self.bytes_max,
+        ))
     }
 
     /// The records whose keys start with a text, or with the leading parts of a compound key.
@@ -182,7 +198,10 @@ impl<'tx, T: Record> Collection<'tx, T> {
     /// The description of a collection that exists, as it does in every write transaction.
     pub(super) fn existing(&self) -> Result<&Records> {
         self.info().ok_or_else(|| {
-            Error::new(ErrorKind::NotFound, format!("collection {:?} does not exist", T::NAME))
+            Error::new(
+                ErrorKind::NotFound,
+                format!("collection {:?} does not exist", T::NAME),
+            )
         })
     }
 }
@@ -190,7 +209,9 @@ impl<'tx, T: Record> Collection<'tx, T> {
 impl<T> std::fmt::Debug for Collection<'_, T> {
     fn fmt(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
         let name = self.info.as_ref().map(|info| info.name.as_str());
-        f.debug_struct("Collection").field("name", &name).finish_non_exhaustive()
+        f.debug_struct("Collection")
+            .field("name", &name)
+            .finish_non_exhaustive()
     }
 }
 

@@ -123,9 +123,11 @@ impl<T: Record> CollectionMut<'_, T> {
     pub fn update<Q: AsKey<T::Key>>(&mut self, key: Q, change: impl FnOnce(&mut T)) -> Result<()> {
         let key = encoded(key);
         let Some(mut record) = self.record_at(&key)? else {
-            return Err(Error::new(ErrorKind::NotFound, "there is no record with that key")
-                .during(show_key(&key))
-                .during(during::<T>("update")));
+            return Err(
+                Error::new(ErrorKind::NotFound, "there is no record with that key")
+                    .during(show_key(&key))
+                    .during(during::<T>("update")),
+            );
         };
         change(&mut record);
         let mut changed = Vec::with_capacity(key.len());
@@ -218,10 +220,15 @@ impl<T: Record> CollectionMut<'_, T> {
         let mut stored = Vec::new();
         let sequence = self.tx.sequence();
         let result = seal_record(record, auto, sequence, options, &mut stored).and_then(|sealed| {
-            let new = NewRecord { stored: &stored, body: sealed.body(&stored) };
+            let new = NewRecord {
+                stored: &stored,
+                body: sealed.body(&stored),
+            };
             self.write_new(&key, Some(new), expect)
         });
-        result.context(|| show_key(&key)).context(|| during::<T>(verb))
+        result
+            .context(|| show_key(&key))
+            .context(|| during::<T>(verb))
     }
 
     fn remove_encoded(&mut self, key: &[u8]) -> Result<bool> {
@@ -230,7 +237,12 @@ impl<T: Record> CollectionMut<'_, T> {
             .context(|| during::<T>("remove"))
     }
 
-    fn write_new(&mut self, key: &[u8], new: Option<NewRecord<'_>>, expect: Expect) -> Result<bool> {
+    fn write_new(
+        &mut self,
+        key: &[u8],
+        new: Option<NewRecord<'_>>,
+        expect: Expect,
+    ) -> Result<bool> {
         self.tx.mark_changed();
         let (info, tables, bytes_max) = self.parts()?;
         write(tables, info, bytes_max, key, new, expect)
@@ -279,7 +291,8 @@ impl<T: Record> CollectionMut<'_, T> {
 
     fn saw_key(&self, record: &T) -> Result<()> {
         if T::AUTO_KEY_OFFSET.is_some() {
-            self.tx.saw_auto_key(self.existing()?.id, number_of_key(record))?;
+            self.tx
+                .saw_auto_key(self.existing()?.id, number_of_key(record))?;
         }
         Ok(())
     }
@@ -292,10 +305,18 @@ impl<T: Record> CollectionMut<'_, T> {
 impl<'tx, T: Record> CollectionMut<'tx, T> {
     /// What the write path works on, apart.
     fn parts(&mut self) -> Result<(&Records, &mut WritingTables<'tx>, usize)> {
-        let Collection { tables, info, bytes_max, .. } = &mut self.reading;
+        let Collection {
+            tables,
+            info,
+            bytes_max,
+            ..
+        } = &mut self.reading;
         match info {
             Some(info) => Ok((info, tables.writing()?, *bytes_max)),
-            None => Err(Error::new(ErrorKind::NotFound, "the collection does not exist")),
+            None => Err(Error::new(
+                ErrorKind::NotFound,
+                "the collection does not exist",
+            )),
         }
     }
 }

@@ -51,7 +51,11 @@ type Resolved<'c> = (ReadTable<'c, 'c>, Option<Source<'c>>);
 
 impl<'c, 'tx, T: Record, I: IndexToken<T>> IndexReader<'c, 'tx, T, I> {
     pub(super) fn new(collection: &'c Collection<'tx, T>, index: I) -> Self {
-        Self { collection, index, _record: PhantomData }
+        Self {
+            collection,
+            index,
+            _record: PhantomData,
+        }
     }
 
     /// All records that the index has, in its order.

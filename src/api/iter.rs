@@ -24,7 +24,12 @@ pub struct Iter<'a, T> {
 
 impl<'a, T: Record> Iter<'a, T> {
     pub(super) fn new(range: Range<'a>, info: Option<&'a Records>, bytes_max: usize) -> Self {
-        Self { range, info, bytes_max, _record: PhantomData }
+        Self {
+            range,
+            info,
+            bytes_max,
+            _record: PhantomData,
+        }
     }
 
     fn view(&self, entry: Result<(Bytes<'a>, Bytes<'a>)>) -> Result<View<'a, T>> {
@@ -84,7 +89,11 @@ pub(super) struct Source<'a> {
 
 impl<'a, T: Record> IndexEntries<'a, T> {
     pub(super) fn new(range: Range<'a>, source: Option<Source<'a>>) -> Self {
-        Self { range, source, _record: PhantomData }
+        Self {
+            range,
+            source,
+            _record: PhantomData,
+        }
     }
 
     fn view(&self, entry: Result<(Bytes<'a>, Bytes<'a>)>) -> Result<View<'a, T>> {
@@ -121,7 +130,10 @@ impl<'a> Source<'a> {
             None => Some(self.index.plan.key_length(entry)?),
         };
         start.and_then(|start| entry.get(start..)).ok_or_else(|| {
-            Error::corrupt(format!("index {:?} has an entry that is too short", self.index.name))
+            Error::corrupt(format!(
+                "index {:?} has an entry that is too short",
+                self.index.name
+            ))
         })
     }
 }

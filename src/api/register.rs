@@ -100,14 +100,22 @@ impl Database {
             let Some((position, index)) = info.index(index) else {
                 return Ok(());
             };
-            let Some(StoredIndex { building: Some(state), .. }) = info.stored.indexes.get(position)
+            let Some(StoredIndex {
+                building: Some(state),
+                ..
+            }) = info.stored.indexes.get(position)
             else {
                 return Ok(());
             };
             let bytes_max = tx.core.body_bytes_max;
             tx.mark_changed();
-            let progress =
-                step(tx.transaction()?, info, index, bytes_max, state.after.as_deref())?;
+            let progress = step(
+                tx.transaction()?,
+                info,
+                index,
+                bytes_max,
+                state.after.as_deref(),
+            )?;
             change(tx, info, |stored| {
                 if let Some(index) = stored.indexes.get_mut(position) {
                     index.building = match progress {
@@ -152,9 +160,16 @@ pub(super) fn create<T: Record>(tx: &WriteTx, compress_above: Option<u32>) -> Re
         .into_iter()
         .map(|definition| new_index(tx, definition, None))
         .collect::<Result<_>>()?;
-    let stored = StoredRecords { versions: vec![current], indexes, compress_above };
+    let stored = StoredRecords {
+        versions: vec![current],
+        indexes,
+        compress_above,
+    };
     let id = tx.next_id()?;
-    let stored = StoredCollection { id, kind: StoredKind::Records(stored) };
+    let stored = StoredCollection {
+        id,
+        kind: StoredKind::Records(stored),
+    };
     match tx.store_member(T::NAME, stored)? {
         Member::Records(info) => Ok(info),
         Member::Bucket(_) => Err(Error::invalid("a collection was stored as a bucket")),
@@ -167,7 +182,11 @@ fn new_index(
     building: Option<BuildState>,
 ) -> Result<StoredIndex> {
     check_name("index", &definition.name)?;
-    Ok(StoredIndex { id: tx.next_id()?, definition, building })
+    Ok(StoredIndex {
+        id: tx.next_id()?,
+        definition,
+        building,
+    })
 }
 
 /// Brings the catalog to the declaration: all that remains is to build.
@@ -181,7 +200,12 @@ fn prepare<T: Record>(
         create::<T>(tx, options.compress_above)?;
         return Ok(());
     };
-    let Difference { build, drop, version, .. } = compare(declared, member.records()?)?;
+    let Difference {
+        build,
+        drop,
+        version,
+        ..
+    } = compare(declared, member.records()?)?;
     for name in &drop {
         let catalog = tx.catalog();
         if let Some((_, member)) = catalog.find(T::NAME) {
@@ -200,7 +224,10 @@ fn prepare<T: Record>(
         stored.indexes.extend(added);
         stored.compress_above = options.compress_above;
         if version {
-            stored.versions.push(RecordType { indexes: Vec::new(), ..declared.clone() });
+            stored.versions.push(RecordType {
+                indexes: Vec::new(),
+                ..declared.clone()
+            });
         }
     })
 }
@@ -220,7 +247,10 @@ fn drop_index(tx: &WriteTx, info: &Records, name: &str) -> Result<()> {
 fn change(tx: &WriteTx, info: &Records, change: impl FnOnce(&mut StoredRecords)) -> Result<()> {
     let mut stored = info.stored.clone();
     change(&mut stored);
-    let stored = StoredCollection { id: info.id, kind: StoredKind::Records(stored) };
+    let stored = StoredCollection {
+        id: info.id,
+        kind: StoredKind::Records(stored),
+    };
     tx.store_member(&info.name, stored)?;
     Ok(())
 }

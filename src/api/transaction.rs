@@ -48,6 +48,7 @@ pub trait Readable: sealed::Sealed {
 }
 
 mod sealed {
+    /// Nobody else's transactions: methods may be added.
     pub trait Sealed {}
     impl Sealed for super::ReadTx {}
     impl Sealed for super::WriteTx {}
@@ -65,7 +66,12 @@ impl ReadTx {
             None => (Tables::Absent, None),
         };
         let bytes_max = self.core.body_bytes_max;
-        Ok(Collection { tables, info, bytes_max, _record: PhantomData })
+        Ok(Collection {
+            tables,
+            info,
+            bytes_max,
+            _record: PhantomData,
+        })
     }
 
     /// The bucket of that name, with keys that are bytes. One that does not exist reads as
@@ -118,7 +124,10 @@ impl WriteTx {
                 info.clone()
             }
         };
-        Ok(CollectionMut { reading: self.open_collection(info)?, tx: self })
+        Ok(CollectionMut {
+            reading: self.open_collection(info)?,
+            tx: self,
+        })
     }
 
     /// Deletes the collection of type `T` with its records, indexes and automatic keys; says

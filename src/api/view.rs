@@ -25,7 +25,10 @@ impl<'a, T: Record> View<'a, T> {
         let revision = body.envelope.revision;
         let (bytes, start) = body.into_bytes();
         let end = bytes.len();
-        Ok(Self { record: Validated::new(bytes, start..end)?, revision })
+        Ok(Self {
+            record: Validated::new(bytes, start..end)?,
+            revision,
+        })
     }
 
     /// The record as its Rust type.

@@ -74,7 +74,12 @@ pub enum ErrorKind {
 impl Error {
     /// Makes an error of `kind` with a sentence in lower case and without a full stop.
     pub(crate) fn new(kind: ErrorKind, message: impl Into<Cow<'static, str>>) -> Self {
-        Self(Box::new(Inner { kind, message: message.into(), context: Vec::new(), source: None }))
+        Self(Box::new(Inner {
+            kind,
+            message: message.into(),
+            context: Vec::new(),
+            source: None,
+        }))
     }
 
     pub(crate) fn corrupt(message: impl Into<Cow<'static, str>>) -> Self {
@@ -138,7 +143,10 @@ impl fmt::Debug for Error {
 
 impl std::error::Error for Error {
     fn source(&self) -> Option<&(dyn std::error::Error + 'static)> {
-        self.0.source.as_deref().map(|source| source as &(dyn std::error::Error + 'static))
+        self.0
+            .source
+            .as_deref()
+            .map(|source| source as &(dyn std::error::Error + 'static))
     }
 }
 
@@ -164,7 +172,10 @@ mod tests {
         let error = Error::new(ErrorKind::Conflict, "slug \"paris\" is taken")
             .during("insert")
             .during("collection \"cities\"");
-        assert_eq!(error.to_string(), "collection \"cities\": insert: slug \"paris\" is taken");
+        assert_eq!(
+            error.to_string(),
+            "collection \"cities\": insert: slug \"paris\" is taken"
+        );
         assert!(error.is(ErrorKind::Conflict));
     }
 }

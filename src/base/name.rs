@@ -15,7 +15,9 @@ pub(crate) fn check_name(what: &str, name: &str) -> Result<()> {
         )));
     }
     if name.chars().any(char::is_control) {
-        return Err(Error::invalid(format!("the name {name:?} of a {what} has control characters")));
+        return Err(Error::invalid(format!(
+            "the name {name:?} of a {what} has control characters"
+        )));
     }
     Ok(())
 }

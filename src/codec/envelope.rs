@@ -78,7 +78,15 @@ impl Envelope {
             0 => None,
             _ => Some(decode_varint_u32(&mut input)?),
         };
-        Ok((Self { version, revision, expires, uncompressed }, bytes.len() - input.len()))
+        Ok((
+            Self {
+                version,
+                revision,
+                expires,
+                uncompressed,
+            },
+            bytes.len() - input.len(),
+        ))
     }
 }
 
@@ -131,7 +139,12 @@ mod tests {
 
     #[test]
     fn envelopes_have_golden_bytes() {
-        let plain = Envelope { version: 1, revision: 2, expires: None, uncompressed: None };
+        let plain = Envelope {
+            version: 1,
+            revision: 2,
+            expires: None,
+            uncompressed: None,
+        };
         let full = Envelope {
             version: 300,
             revision: u64::MAX,

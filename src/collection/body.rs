@@ -26,7 +26,12 @@ pub(crate) fn seal(
     encode: impl FnOnce(&mut Vec<u8>) -> Result<()>,
 ) -> Result<Sealed> {
     let start = out.len();
-    let plain = Envelope { version, revision, expires, uncompressed: None };
+    let plain = Envelope {
+        version,
+        revision,
+        expires,
+        uncompressed: None,
+    };
     plain.encode(out);
     let body_at = out.len();
     encode(out)?;
@@ -37,7 +42,10 @@ pub(crate) fn seal(
             options.bytes_max
         )));
     }
-    if options.compress_above.is_some_and(|above| bytes > above as usize) {
+    if options
+        .compress_above
+        .is_some_and(|above| bytes > above as usize)
+    {
         let body = out.get(body_at..).unwrap_or_default();
         let compressed = zstd::bulk::compress(body, ZSTD_LEVEL)
             .map_err(|error| Error::invalid("a body cannot be compressed").because(error))?;
@@ -46,7 +54,11 @@ pub(crate) fn seal(
         if compressed.len() + 5 < bytes && uncompressed.is_some() {
             let body = out.split_off(body_at);
             out.truncate(start);
-            Envelope { uncompressed, ..plain }.encode(out);
+            Envelope {
+                uncompressed,
+                ..plain
+            }
+            .encode(out);
             out.extend_from_slice(&compressed);
             return Ok(Sealed::Compressed(body));
         }
@@ -85,7 +97,11 @@ impl<'a> Body<'a> {
     pub(crate) fn open(stored: Bytes<'a>, bytes_max: usize) -> Result<Self> {
         let (envelope, start) = Envelope::decode(&stored)?;
         let Some(uncompressed) = envelope.uncompressed else {
-            return Ok(Self { bytes: stored, start, envelope });
+            return Ok(Self {
+                bytes: stored,
+                start,
+                envelope,
+            });
         };
         let uncompressed = uncompressed as usize;
         // The limit may have been lowered since; a body is refused only beyond what a file can hold.
@@ -103,7 +119,11 @@ impl<'a> Body<'a> {
                 bytes.len()
             )));
         }
-        Ok(Self { bytes: Bytes::owned(bytes), start: 0, envelope })
+        Ok(Self {
+            bytes: Bytes::owned(bytes),
+            start: 0,
+            envelope,
+        })
     }
 
     /// What holds the record's bytes, and where they begin in it.
@@ -122,7 +142,10 @@ mod tests {
     use super::*;
     use crate::base::ErrorKind;
 
-    const OPTIONS: BodyOptions = BodyOptions { bytes_max: 10_000, compress_above: Some(100) };
+    const OPTIONS: BodyOptions = BodyOptions {
+        bytes_max: 10_000,
+        compress_above: Some(100),
+    };
 
     fn sealed(body: &[u8]) -> Vec<u8> {
         let mut out = Vec::new();
@@ -154,12 +177,22 @@ mod tests {
     #[test]
     fn a_compressed_body_that_lies_about_its_length_is_corrupt() {
         let mut huge = Vec::new();
-        Envelope { version: 1, revision: 1, expires: None, uncompressed: Some(u32::MAX) }
-            .encode(&mut huge);
+        Envelope {
+            version: 1,
+            revision: 1,
+            expires: None,
+            uncompressed: Some(u32::MAX),
+        }
+        .encode(&mut huge);
         huge.extend_from_slice(&zstd::bulk::compress(&[0; 500], 3).unwrap());
         let mut short = Vec::new();
-        Envelope { version: 1, revision: 1, expires: None, uncompressed: Some(501) }
-            .encode(&mut short);
+        Envelope {
+            version: 1,
+            revision: 1,
+            expires: None,
+            uncompressed: Some(501),
+        }
+        .encode(&mut short);
         short.extend_from_slice(&zstd::bulk::compress(&[0; 500], 3).unwrap());
         for stored in [huge, short] {
             let error = Body::open(Bytes::owned(stored), 10_000).err().unwrap();

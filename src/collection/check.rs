@@ -47,7 +47,11 @@ pub(crate) fn check(
         let (key, stored) = record?;
         findings.records += 1;
         let mut problem = |index: Option<&str>, what: String| {
-            report(Problem { index: index.map(str::to_owned), key: Some(key.to_vec()), what });
+            report(Problem {
+                index: index.map(str::to_owned),
+                key: Some(key.to_vec()),
+                what,
+            });
         };
         let body = match Body::open(stored, bytes_max) {
             Ok(body) => body,
@@ -102,7 +106,11 @@ pub(crate) fn check(
             findings.index_entries += entries;
             if entries != implied {
                 let what = format!("it has {entries} entries, the records imply {implied}");
-                report(Problem { index: Some(index.name.clone()), key: None, what });
+                report(Problem {
+                    index: Some(index.name.clone()),
+                    key: None,
+                    what,
+                });
             }
         }
     }
@@ -122,7 +130,15 @@ fn key_of(body: &Body<'_>, info: &Records) -> Result<Vec<u8>> {
     let mut key = Vec::new();
     for route in &info.key {
         if let Some(at) = route.follow(record.body, record.at)? {
-            encode_slot(Slot { body: record.body, at, layout: &route.layout }, false, &mut key)?;
+            encode_slot(
+                Slot {
+                    body: record.body,
+                    at,
+                    layout: &route.layout,
+                },
+                false,
+                &mut key,
+            )?;
         }
     }
     Ok(key)

@@ -41,10 +41,15 @@ struct Span {
 }
 
 impl Span {
-    const NOTHING: Self = Self { start: 0, length: 0 };
+    const NOTHING: Self = Self {
+        start: 0,
+        length: 0,
+    };
 
     fn of(self, arena: &[u8]) -> &[u8] {
-        arena.get(self.start..self.start + self.length).unwrap_or_default()
+        arena
+            .get(self.start..self.start + self.length)
+            .unwrap_or_default()
     }
 }
 
@@ -54,7 +59,11 @@ impl Entry {
         for (to, from) in front.iter_mut().zip(key.of(arena)) {
             *to = *from;
         }
-        Self { front: u64::from_be_bytes(front), key, value }
+        Self {
+            front: u64::from_be_bytes(front),
+            key,
+            value,
+        }
     }
 }
 
@@ -83,14 +92,23 @@ impl<'c> Load<'c> {
     ) -> Result<()> {
         let start = self.arena.len();
         encode_key(&mut self.arena);
-        let key = Span { start, length: self.arena.len() - start };
+        let key = Span {
+            start,
+            length: self.arena.len() - start,
+        };
         check_key(key.of(&self.arena))?;
         let start = self.arena.len();
         let sealed = seal(&mut self.arena)?;
-        let stored = Span { start, length: self.arena.len() - start };
+        let stored = Span {
+            start,
+            length: self.arena.len() - start,
+        };
         self.records.push(Entry::new(&self.arena, key, stored));
         for (index, entries) in self.info.indexes.iter().zip(&mut self.indexes) {
-            let appended = self.arena.get(..stored.start + stored.length).unwrap_or_default();
+            let appended = self
+                .arena
+                .get(..stored.start + stored.length)
+                .unwrap_or_default();
             index_keys(index, self.info, sealed.body(appended), &mut self.scratch)?;
             for index_key in self.scratch.keys() {
                 let start = self.arena.len();
@@ -98,10 +116,14 @@ impl<'c> Load<'c> {
                 let value = if index.plan.unique {
                     key
                 } else {
-                    self.arena.extend_from_within(key.start..key.start + key.length);
+                    self.arena
+                        .extend_from_within(key.start..key.start + key.length);
                     Span::NOTHING
                 };
-                let entry = Span { start, length: self.arena.len() - start };
+                let entry = Span {
+                    start,
+                    length: self.arena.len() - start,
+                };
                 entries.push(Entry::new(&self.arena, entry, value));
             }
         }
@@ -110,7 +132,13 @@ impl<'c> Load<'c> {
 
     /// Checks everything, then writes everything; gives the number of records.
     pub(crate) fn write(mut self, tables: &mut WritingTables<'_>) -> Result<u64> {
-        let Self { info, arena, records, indexes, .. } = &mut self;
+        let Self {
+            info,
+            arena,
+            records,
+            indexes,
+            ..
+        } = &mut self;
         prepare(arena, records, &tables.records)
             .map_err(|key| key.error(|key| exists().during(show_key(key))))?;
         for ((index, entries), table) in info.indexes.iter().zip(&mut *indexes).zip(&tables.indexes)
@@ -151,7 +179,9 @@ fn prepare<'a>(
     table: &WriteTable<'_>,
 ) -> Result<(), Refusal<'a>> {
     entries.sort_unstable_by(|a, b| {
-        a.front.cmp(&b.front).then_with(|| a.key.of(arena).cmp(b.key.of(arena)))
+        a.front
+            .cmp(&b.front)
+            .then_with(|| a.key.of(arena).cmp(b.key.of(arena)))
     });
     let twice = entries.windows(2).find_map(|pair| match pair {
         [a, b] if a.front == b.front && a.key.of(arena) == b.key.of(arena) => Some(a.key),
@@ -178,10 +208,17 @@ fn append(arena: &[u8], entries: &[Entry], table: &mut WriteTable<'_>) -> Result
     let Some(first) = entries.first() else {
         return Ok(());
     };
-    let last = ReadTable::Writing(table).range(ALL)?.next_back().transpose()?;
+    let last = ReadTable::Writing(table)
+        .range(ALL)?
+        .next_back()
+        .transpose()?;
     let behind_all = last.is_none_or(|(key, _)| *key < *first.key.of(arena));
     if behind_all {
-        return table.append(entries.iter().map(|e| Ok((e.key.of(arena), e.value.of(arena)))));
+        return table.append(
+            entries
+                .iter()
+                .map(|e| Ok((e.key.of(arena), e.value.of(arena)))),
+        );
     }
     for entry in entries {
         table.change(entry.key.of(arena), Some(entry.value.of(arena)))?;

@@ -6,9 +6,9 @@
 
 use super::body::Body;
 use super::write::{entry, index_keys, taken};
+use crate::base::Result;
 use crate::base::error::Context;
 use crate::base::name::show_key;
-use crate::base::Result;
 use crate::schema::catalog::{Index, Records};
 use crate::schema::index::Scratch;
 use crate::store::{ALL, Bounds, ReadTable, WriteTransaction};
@@ -59,15 +59,24 @@ pub(crate) fn step(
         }
     }
     entries.sort_unstable();
-    if entries.windows(2).any(|pair| matches!(pair, [a, b] if a.0 == b.0)) {
+    if entries
+        .windows(2)
+        .any(|pair| matches!(pair, [a, b] if a.0 == b.0))
+    {
         return Err(taken(index));
     }
     let change = transaction.begin_change();
     if ReadTable::Writing(&table).range(ALL)?.next().is_none() {
-        table.append(entries.iter().map(|(key, value)| Ok((key.as_slice(), value.as_slice()))))?;
+        table.append(
+            entries
+                .iter()
+                .map(|(key, value)| Ok((key.as_slice(), value.as_slice()))),
+        )?;
     } else {
         for (key, value) in &entries {
-            let owner = ReadTable::Writing(&table).peek(key)?.map(|owner| *owner == **value);
+            let owner = ReadTable::Writing(&table)
+                .peek(key)?
+                .map(|owner| *owner == **value);
             match owner {
                 // A writer was here before.
                 Some(true) => {}

@@ -3,13 +3,19 @@
 use crate::base::sync::OnceLock;
 use crate::base::{Error, Result};
 use crate::schema::catalog::Records;
-use crate::store::{Bytes, ReadTable, ReadTransaction, SnapshotTable, WriteTable, WriteTransaction};
+use crate::store::{
+    Bytes, ReadTable, ReadTransaction, SnapshotTable, WriteTable, WriteTransaction,
+};
 
 /// The tables of one collection in one transaction.
 pub(crate) enum Tables<'tx> {
     /// The collection does not exist in this snapshot: it reads as empty.
     Absent,
-    Snapshot { transaction: &'tx ReadTransaction, opened: &'tx Opened, info: &'tx Records },
+    Snapshot {
+        transaction: &'tx ReadTransaction,
+        opened: &'tx Opened,
+        info: &'tx Records,
+    },
     Writing(WritingTables<'tx>),
 }
 
@@ -50,7 +56,11 @@ impl<'tx> Tables<'tx> {
     pub(crate) fn index(&self, position: usize) -> Result<ReadTable<'_, 'tx>> {
         match self {
             Self::Absent => Ok(ReadTable::Absent),
-            Self::Snapshot { transaction, opened, info } => {
+            Self::Snapshot {
+                transaction,
+                opened,
+                info,
+            } => {
                 let (Some(cell), Some(index)) =
                     (opened.indexes.get(position), info.indexes.get(position))
                 else {
@@ -74,9 +84,10 @@ impl<'tx> Tables<'tx> {
     pub(crate) fn writing(&mut self) -> Result<&mut WritingTables<'tx>> {
         match self {
             Self::Writing(writing) => Ok(writing),
-            Self::Absent | Self::Snapshot { .. } => {
-                Err(Error::new(crate::base::ErrorKind::ReadOnly, "this is a read transaction"))
-            }
+            Self::Absent | Self::Snapshot { .. } => Err(Error::new(
+                crate::base::ErrorKind::ReadOnly,
+                "this is a read transaction",
+            )),
         }
     }
 }
@@ -90,7 +101,11 @@ impl<'tx> WritingTables<'tx> {
             .iter()
             .map(|index| transaction.open_table(&index.table))
             .collect::<Result<_>>()?;
-        Ok(Self { transaction, records, indexes })
+        Ok(Self {
+            transaction,
+            records,
+            indexes,
+        })
     }
 
     /// The stored record under a key, envelope included.

@@ -7,8 +7,8 @@
 
 use super::body::Body;
 use super::tables::WritingTables;
-use crate::base::limits::KEY_BYTES_MAX;
 use crate::base::error::Context;
+use crate::base::limits::KEY_BYTES_MAX;
 use crate::base::{Error, ErrorKind, Result};
 use crate::schema::catalog::{Index, Records};
 use crate::schema::index::Scratch;
@@ -75,8 +75,11 @@ pub(crate) fn write(
 
     let change = tables.transaction.begin_change();
     tables.records.change(key, new.map(|new| new.stored))?;
-    for ((index, table), difference) in
-        info.indexes.iter().zip(&mut tables.indexes).zip(&differences)
+    for ((index, table), difference) in info
+        .indexes
+        .iter()
+        .zip(&mut tables.indexes)
+        .zip(&differences)
     {
         for gone in &difference.gone {
             let (entry, _) = entry(index, gone, key);
@@ -103,7 +106,10 @@ pub(crate) fn index_keys(
     scratch: &mut Scratch,
 ) -> Result<()> {
     let record = Slot::root(body, &info.layout)?;
-    index.plan.keys(record, scratch).context(|| format!("index {:?}", index.name))
+    index
+        .plan
+        .keys(record, scratch)
+        .context(|| format!("index {:?}", index.name))
 }
 
 /// An index entry: what lies in the table for one index key of one record.
@@ -117,7 +123,9 @@ pub(crate) fn entry<'k>(index: &Index, index_key: &[u8], key: &'k [u8]) -> (Vec<
 
 /// Whether the entry of a unique index is that of the record with this key.
 fn owns(table: &WriteTable<'_>, entry: &[u8], key: &[u8]) -> Result<bool> {
-    Ok(ReadTable::Writing(table).peek(entry)?.is_some_and(|owner| *owner == *key))
+    Ok(ReadTable::Writing(table)
+        .peek(entry)?
+        .is_some_and(|owner| *owner == *key))
 }
 
 /// Refuses a primary key that is too long.
@@ -135,13 +143,19 @@ pub(crate) fn check_key(key: &[u8]) -> Result<()> {
 pub(crate) fn taken(index: &Index) -> Error {
     Error::new(
         ErrorKind::Conflict,
-        format!("another record has that key in the unique index {:?}", index.name),
+        format!(
+            "another record has that key in the unique index {:?}",
+            index.name
+        ),
     )
 }
 
 /// The error of a primary key that exists already.
 pub(crate) fn exists() -> Error {
-    Error::new(ErrorKind::Conflict, "a record with that key exists already; use `put` to replace it")
+    Error::new(
+        ErrorKind::Conflict,
+        "a record with that key exists already; use `put` to replace it",
+    )
 }
 
 fn check_expectation(info: &Records, expect: Expect, revision: Option<u64>) -> Result<()> {
@@ -173,7 +187,10 @@ fn check_unique(
         }
         for come in &difference.come {
             // While an index is being built, an entry of this very record may be there already.
-            if ReadTable::Writing(table).peek(come)?.is_some_and(|owner| *owner != *key) {
+            if ReadTable::Writing(table)
+                .peek(come)?
+                .is_some_and(|owner| *owner != *key)
+            {
                 return Err(taken(index));
             }
         }
@@ -192,16 +209,28 @@ impl Difference {
     /// Both lists are sorted.
     fn between(mut old: Vec<Vec<u8>>, mut new: Vec<Vec<u8>>) -> Self {
         if old.is_empty() || new.is_empty() {
-            return Self { gone: old, come: new };
+            return Self {
+                gone: old,
+                come: new,
+            };
         }
         if old == new {
-            return Self { gone: Vec::new(), come: Vec::new() };
+            return Self {
+                gone: Vec::new(),
+                come: Vec::new(),
+            };
         }
-        let kept: Vec<Vec<u8>> =
-            old.iter().filter(|key| new.binary_search(key).is_ok()).cloned().collect();
+        let kept: Vec<Vec<u8>> = old
+            .iter()
+            .filter(|key| new.binary_search(key).is_ok())
+            .cloned()
+            .collect();
         old.retain(|key| kept.binary_search(key).is_err());
         new.retain(|key| kept.binary_search(key).is_err());
-        Self { gone: old, come: new }
+        Self {
+            gone: old,
+            come: new,
+        }
     }
 }
 
@@ -212,11 +241,20 @@ mod tests {
     #[test]
     fn only_the_difference_of_two_key_sets_is_applied() {
         let keys = |text: &str| text.bytes().map(|byte| vec![byte]).collect::<Vec<_>>();
-        for (old, new, gone, come) in
-            [("abd", "bce", "ad", "ce"), ("", "a", "", "a"), ("ab", "", "ab", ""), ("ab", "ab", "", "")]
-        {
+        for (old, new, gone, come) in [
+            ("abd", "bce", "ad", "ce"),
+            ("", "a", "", "a"),
+            ("ab", "", "ab", ""),
+            ("ab", "ab", "", ""),
+        ] {
             let difference = Difference::between(keys(old), keys(new));
-            assert_eq!(difference, Difference { gone: keys(gone), come: keys(come) });
+            assert_eq!(
+                difference,
+                Difference {
+                    gone: keys(gone),
+                    come: keys(come)
+                }
+            );
         }
     }
 }

@@ -4,7 +4,10 @@
 //!   exists is the proof that its bytes are a valid `T::Stored`.
 //! - The bytes do not change while it lives: [`SteadyBytes`] promises it, and the holder is owned.
 
-#![expect(unsafe_code, reason = "reading validated bytes in place, for the price of a pointer")]
+#![expect(
+    unsafe_code,
+    reason = "reading validated bytes in place, for the price of a pointer"
+)]
 
 use std::fmt;
 use std::marker::PhantomData;
@@ -73,16 +76,26 @@ impl<B: SteadyBytes, T: Storable> Validated<B, T> {
     /// [`Corrupt`](crate::ErrorKind::Corrupt) if that is not a `T`, or lies outside.
     pub(crate) fn new(holder: B, body: Range<usize>) -> Result<Self> {
         let bytes = holder.bytes().get(body.clone()).ok_or_else(|| {
-            Error::corrupt(format!("a body from {} to {} lies outside its value", body.start, body.end))
+            Error::corrupt(format!(
+                "a body from {} to {} lies outside its value",
+                body.start, body.end
+            ))
         })?;
         body::access::<T>(bytes)?;
-        Ok(Self { holder, body, _type: PhantomData })
+        Ok(Self {
+            holder,
+            body,
+            _type: PhantomData,
+        })
     }
 
     /// The validated body.
     pub(crate) fn body(&self) -> &[u8] {
         // In bounds since `new`, because the bytes are the same.
-        self.holder.bytes().get(self.body.clone()).unwrap_or_default()
+        self.holder
+            .bytes()
+            .get(self.body.clone())
+            .unwrap_or_default()
     }
 
     /// What holds the bytes.
@@ -107,7 +120,9 @@ impl<B: SteadyBytes, T: Storable> Deref for Validated<B, T> {
 
 impl<B: SteadyBytes, T: Storable> fmt::Debug for Validated<B, T> {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        f.debug_struct("Validated").field("bytes", &self.body.len()).finish_non_exhaustive()
+        f.debug_struct("Validated")
+            .field("bytes", &self.body.len())
+            .finish_non_exhaustive()
     }
 }
 
@@ -139,16 +154,21 @@ mod tests {
         let view = Box::new(Validated::<_, String>::new(Arc::clone(&bytes), 3..end).unwrap());
         let moved = *view;
         drop(bytes);
-        assert_eq!(moved.as_str(), "another text, long enough to lie out of line");
+        assert_eq!(
+            moved.as_str(),
+            "another text, long enough to lie out of line"
+        );
     }
 
     #[test]
     fn vectors_options_and_maps_are_read_in_place() {
         type Map = std::collections::BTreeMap<u32, Vec<Option<String>>>;
-        let map = Map::from([(7, vec![None, Some("seven and seventy".to_owned())]), (9, vec![])]);
+        let map = Map::from([
+            (7, vec![None, Some("seven and seventy".to_owned())]),
+            (9, vec![]),
+        ]);
         let mut bytes = Vec::new();
-        body::encode(rkyv::with::With::<_, <Map as Storable>::With>::cast(&map), &mut bytes)
-            .unwrap();
+        body::encode(&map, &mut bytes).unwrap();
         let view = Validated::<&[u8], Map>::new(&bytes, 0..bytes.len()).unwrap();
         assert_eq!(view.len(), 2);
         let first = &view.as_slice()[0];

@@ -29,11 +29,13 @@ pub struct Boxed<W>(PhantomData<W>);
 
 type ArchivedEntry<K, V, KW, VW> =
     ArchivedTuple2<<KW as ArchiveWith<K>>::Archived, <VW as ArchiveWith<V>>::Archived>;
-type EntryResolver<K, V, KW, VW> =
-    (<KW as ArchiveWith<K>>::Resolver, <VW as ArchiveWith<V>>::Resolver);
+type EntryResolver<K, V, KW, VW> = (
+    <KW as ArchiveWith<K>>::Resolver,
+    <VW as ArchiveWith<V>>::Resolver,
+);
 
 /// An entry of a map on its way into the vector.
-pub struct Entry<'a, K, V, KW, VW>(&'a K, &'a V, PhantomData<(KW, VW)>);
+struct Entry<'a, K, V, KW, VW>(&'a K, &'a V, PhantomData<(KW, VW)>);
 
 impl<'a, K, V, KW, VW> Entry<'a, K, V, KW, VW> {
     fn new((key, value): (&'a K, &'a V)) -> Self {
@@ -59,7 +61,10 @@ where
     S: Fallible + ?Sized,
 {
     fn serialize(&self, serializer: &mut S) -> Result<Self::Resolver, S::Error> {
-        Ok((KW::serialize_with(self.0, serializer)?, VW::serialize_with(self.1, serializer)?))
+        Ok((
+            KW::serialize_with(self.0, serializer)?,
+            VW::serialize_with(self.1, serializer)?,
+        ))
     }
 }
 
@@ -120,8 +125,7 @@ where
     }
 }
 
-impl<K, V, KW, VW, D>
-    DeserializeWith<ArchivedVec<ArchivedEntry<K, V, KW, VW>>, BTreeMap<K, V>, D>
+impl<K, V, KW, VW, D> DeserializeWith<ArchivedVec<ArchivedEntry<K, V, KW, VW>>, BTreeMap<K, V>, D>
     for SortedMap<KW, VW>
 where
     K: Ord,
@@ -155,10 +159,7 @@ where
     VW: SerializeWith<V, S>,
     S: Fallible + Allocator + Writer + ?Sized,
 {
-    fn serialize_with(
-        map: &HashMap<K, V, H>,
-        serializer: &mut S,
-    ) -> Result<VecResolver, S::Error> {
+    fn serialize_with(map: &HashMap<K, V, H>, serializer: &mut S) -> Result<VecResolver, S::Error> {
         let mut entries: Vec<(&K, &V)> = map.iter().collect();
         entries.sort_unstable_by_key(|(key, _)| *key);
         serialize_entries::<K, V, KW, VW, S>(entries.iter().copied(), serializer)

@@ -5,13 +5,13 @@
 
 use std::num::NonZeroUsize;
 
-use rkyv::api::{access_with_context, deserialize_using, serialize_using};
+use rkyv::api::{access_with_context, serialize_using};
 use rkyv::rancor::{Failure, Strategy};
 use rkyv::ser::allocator::ArenaHandle;
 use rkyv::ser::{Positional, Serializer, Writer};
 use rkyv::util::with_arena;
 use rkyv::validation::archive::ArchiveValidator;
-use rkyv::{Deserialize, Serialize};
+use rkyv::with::{DeserializeWith, With};
 
 use super::storable::Storable;
 use crate::base::limits::BODY_BYTES_MAX;
@@ -28,15 +28,12 @@ fn not_a_record() -> Error {
     Error::corrupt("the body is not a record of its type")
 }
 
-/// `Record::encode` where rkyv's bounds are known to hold: in the code of the macro.
-pub fn encode<T>(record: &T, out: &mut Vec<u8>) -> Result<()>
-where
-    T: for<'a, 'b> Serialize<Strategy<Serializer<Body<'a>, ArenaHandle<'b>, ()>, Failure>>,
-{
+/// Appends the body of a record.
+pub(crate) fn encode<T: Storable>(record: &T, out: &mut Vec<u8>) -> Result<()> {
     let start = out.len();
     let written = with_arena(|arena| {
         let mut serializer = Serializer::new(Body { out, start }, arena.acquire(), ());
-        serialize_using::<_, Failure>(record, &mut serializer)
+        serialize_using::<_, Failure>(With::<T, T::With>::cast(record), &mut serializer)
     });
     if written.is_err() {
         out.truncate(start);
@@ -47,14 +44,16 @@ where
     Ok(())
 }
 
-/// `Record::from_stored` where rkyv's bounds are known to hold: in the code of the macro.
-pub fn from_stored<T>(stored: &T::Stored) -> Result<T>
-where
-    T: Storable,
-    T::Stored: Deserialize<T, Strategy<(), Failure>>,
-{
-    deserialize_using::<T, (), Failure>(stored, &mut ()).map_err(|Failure| not_a_record())
+/// The record that was validated as `stored`.
+pub(crate) fn from_stored<T: Storable>(stored: &T::Stored) -> Result<T> {
+    T::With::deserialize_with(stored, Strategy::wrap(&mut ())).map_err(|Failure| not_a_record())
 }
+
+/// What writes a body: nothing in it is shared.
+pub(crate) type BodyWriter<'a, 'b> = Strategy<Serializer<Body<'a>, ArenaHandle<'b>, ()>, Failure>;
+
+/// What reads a body: nothing in it is shared.
+pub(crate) type BodyReader = Strategy<(), Failure>;
 
 /// A body being written. It refuses to grow past what 32-bit lengths and offsets can say, where
 /// rkyv would panic or cut.

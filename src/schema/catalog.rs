@@ -168,9 +168,12 @@ impl StoredCollection {
         let id = self.id;
         let table = format!("r{id}");
         Ok(match self.kind {
-            StoredKind::Bucket { key } => {
-                Member::Bucket(Arc::new(Bucket { name: name.to_owned(), id, table, key }))
-            }
+            StoredKind::Bucket { key } => Member::Bucket(Arc::new(Bucket {
+                name: name.to_owned(),
+                id,
+                table,
+                key,
+            })),
             StoredKind::Records(stored) => {
                 Member::Records(Arc::new(Records::resolve(name, id, table, stored)?))
             }
@@ -181,7 +184,9 @@ impl StoredCollection {
 impl Records {
     fn resolve(name: &str, id: u32, table: String, stored: StoredRecords) -> Result<Self> {
         let current = stored.versions.last().cloned().ok_or_else(|| {
-            Error::corrupt(format!("the descriptor of collection {name:?} has no version"))
+            Error::corrupt(format!(
+                "the descriptor of collection {name:?} has no version"
+            ))
         })?;
         let layout = Layout::of_record(&current)?;
         let key = current
@@ -203,12 +208,25 @@ impl Records {
                 })
             })
             .collect::<Result<_>>()?;
-        Ok(Self { name: name.to_owned(), id, table, stored, current, layout, key, key_width, indexes })
+        Ok(Self {
+            name: name.to_owned(),
+            id,
+            table,
+            stored,
+            current,
+            layout,
+            key,
+            key_width,
+            indexes,
+        })
     }
 
     /// Position and definition of the index of that name.
     pub(crate) fn index(&self, name: &str) -> Option<(usize, &Index)> {
-        self.indexes.iter().enumerate().find(|(_, index)| index.name == name)
+        self.indexes
+            .iter()
+            .enumerate()
+            .find(|(_, index)| index.name == name)
     }
 }
 
@@ -257,7 +275,10 @@ impl Catalog {
     /// A catalog of these members.
     pub(crate) fn new(mut members: Vec<Member>) -> Self {
         members.sort_by(|a, b| a.name().cmp(b.name()));
-        Self { members, ..Self::default() }
+        Self {
+            members,
+            ..Self::default()
+        }
     }
 
     pub(crate) fn members(&self) -> &[Member] {
@@ -266,7 +287,10 @@ impl Catalog {
 
     /// Slot and member of that name.
     pub(crate) fn find(&self, name: &str) -> Option<(usize, &Member)> {
-        let slot = self.members.binary_search_by(|member| member.name().cmp(name)).ok()?;
+        let slot = self
+            .members
+            .binary_search_by(|member| member.name().cmp(name))
+            .ok()?;
         Some((slot, self.members.get(slot)?))
     }
 
@@ -280,7 +304,13 @@ impl Catalog {
 
     /// A copy without one.
     pub(crate) fn without(&self, name: &str) -> Self {
-        Self::new(self.members.iter().filter(|member| member.name() != name).cloned().collect())
+        Self::new(
+            self.members
+                .iter()
+                .filter(|member| member.name() != name)
+                .cloned()
+                .collect(),
+        )
     }
 
     /// The slot that a Rust type was found to be stored in.
@@ -338,7 +368,11 @@ pub(crate) fn compare(declared: &RecordType, stored: &Records) -> Result<Differe
     }
     let mut differences = Vec::new();
     if current.key != declared.key || current.auto != declared.auto {
-        differences.push(format!("its key is {}, not {}", key_text(current), key_text(declared)));
+        differences.push(format!(
+            "its key is {}, not {}",
+            key_text(current),
+            key_text(declared)
+        ));
     }
     describe_fields(current, declared, &mut differences);
     if !differences.is_empty() {
@@ -359,10 +393,17 @@ pub(crate) fn compare(declared: &RecordType, stored: &Records) -> Result<Differe
             ),
         ));
     }
-    let mut difference =
-        Difference { version: declared.version > current.version, ..Difference::default() };
+    let mut difference = Difference {
+        version: declared.version > current.version,
+        ..Difference::default()
+    };
     for definition in &declared.indexes {
-        match stored.stored.indexes.iter().find(|index| index.definition.name == definition.name) {
+        match stored
+            .stored
+            .indexes
+            .iter()
+            .find(|index| index.definition.name == definition.name)
+        {
             Some(index) if index.definition == *definition => {
                 if index.building.is_some() {
                     difference.resume.push(definition.name.clone());
@@ -376,7 +417,11 @@ pub(crate) fn compare(declared: &RecordType, stored: &Records) -> Result<Differe
         }
     }
     for index in &stored.stored.indexes {
-        if declared.indexes.iter().all(|declared| declared.name != index.definition.name) {
+        if declared
+            .indexes
+            .iter()
+            .all(|declared| declared.name != index.definition.name)
+        {
             difference.drop.push(index.definition.name.clone());
         }
     }
@@ -391,10 +436,17 @@ fn key_text(record: &RecordType) -> String {
 /// Names each field that is not the same in both.
 fn describe_fields(stored: &RecordType, declared: &RecordType, out: &mut Vec<String>) {
     for field in &stored.fields {
-        match declared.fields.iter().find(|other| other.name == field.name) {
+        match declared
+            .fields
+            .iter()
+            .find(|other| other.name == field.name)
+        {
             None => out.push(format!("field `{}: {}` is gone", field.name, field.ty)),
             Some(other) if other.ty != field.ty => {
-                out.push(format!("field `{}` is {}, was {}", field.name, other.ty, field.ty));
+                out.push(format!(
+                    "field `{}` is {}, was {}",
+                    field.name, other.ty, field.ty
+                ));
             }
             Some(_) => {}
         }
@@ -404,7 +456,13 @@ fn describe_fields(stored: &RecordType, declared: &RecordType, out: &mut Vec<Str
             out.push(format!("field `{}: {}` is new", field.name, field.ty));
         }
     }
-    let order = |record: &RecordType| record.fields.iter().map(|f| f.name.clone()).collect::<Vec<_>>();
+    let order = |record: &RecordType| {
+        record
+            .fields
+            .iter()
+            .map(|f| f.name.clone())
+            .collect::<Vec<_>>()
+    };
     if out.is_empty() && order(stored) != order(declared) {
         out.push("the fields are in another order".to_owned());
     }

@@ -13,7 +13,11 @@ pub(crate) enum CompiledCondition {
     All(Vec<CompiledCondition>),
     Any(Vec<CompiledCondition>),
     Not(Box<CompiledCondition>),
-    Compare { route: Route, is: Comparison, value: Value },
+    Compare {
+        route: Route,
+        is: Comparison,
+        value: Value,
+    },
 }
 
 /// A constant.
@@ -28,7 +32,11 @@ pub(crate) enum Value {
 }
 
 impl CompiledCondition {
-    pub(crate) fn resolve(condition: &Condition, record: &Layout, collection: &str) -> Result<Self> {
+    pub(crate) fn resolve(
+        condition: &Condition,
+        record: &Layout,
+        collection: &str,
+    ) -> Result<Self> {
         let all = |conditions: &[Condition]| {
             conditions
                 .iter()
@@ -68,7 +76,12 @@ impl CompiledCondition {
             Self::Not(condition) => !condition.holds(record)?,
             Self::Compare { route, is, value } => {
                 let found = match route.follow(record.body, record.at)? {
-                    Some(at) => Slot { body: record.body, at, layout: &route.layout }.value()?,
+                    Some(at) => Slot {
+                        body: record.body,
+                        at,
+                        layout: &route.layout,
+                    }
+                    .value()?,
                     None => ValueRef::Null,
                 };
                 compare(found, *is, value)
@@ -80,7 +93,9 @@ impl CompiledCondition {
 impl Value {
     fn read(constant: &Constant) -> Result<Self> {
         let unreadable = |text: &str| {
-            Error::corrupt(format!("the constant {text:?} of a partial index cannot be read"))
+            Error::corrupt(format!(
+                "the constant {text:?} of a partial index cannot be read"
+            ))
         };
         Ok(match constant {
             Constant::Null => Self::Null,
@@ -124,7 +139,10 @@ fn order(found: ValueRef<'_>, constant: &Value) -> Option<Ordering> {
             Some(i128::try_from(found).map_or(Ordering::Greater, |found| found.cmp(value)))
         }
         // A float field is compared as Rust would: the constant takes the field's type.
-        #[expect(clippy::cast_possible_truncation, reason = "the constant takes the field's type")]
+        #[expect(
+            clippy::cast_possible_truncation,
+            reason = "the constant takes the field's type"
+        )]
         (ValueRef::F32(found), Value::Float(value)) => found.partial_cmp(&(*value as f32)),
         (ValueRef::F64(found), Value::Float(value)) => found.partial_cmp(value),
         (ValueRef::String(found), Value::Text(value)) => Some(found.cmp(value)),
@@ -133,7 +151,11 @@ fn order(found: ValueRef<'_>, constant: &Value) -> Option<Ordering> {
         }
         (ValueRef::Variant(found), Value::Variant(value)) => {
             // Variants have no order; unequal is reported as less.
-            Some(if found.name() == value { Ordering::Equal } else { Ordering::Less })
+            Some(if found.name() == value {
+                Ordering::Equal
+            } else {
+                Ordering::Less
+            })
         }
         _ => None,
     }

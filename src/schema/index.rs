@@ -56,7 +56,9 @@ impl Scratch {
 
     /// The keys in order.
     pub(crate) fn keys(&self) -> impl Iterator<Item = &[u8]> {
-        self.spans.iter().filter_map(|span| self.bytes.get(span.clone()))
+        self.spans
+            .iter()
+            .filter_map(|span| self.bytes.get(span.clone()))
     }
 }
 
@@ -85,14 +87,21 @@ impl IndexPlan {
             .collect::<Result<Vec<_>>>()
             .map_err(|error| error.during(format!("index {:?}", definition.name)))?;
         if parts.is_empty() {
-            return Err(Error::invalid(format!("index {:?} has no parts", definition.name)));
+            return Err(Error::invalid(format!(
+                "index {:?} has no parts",
+                definition.name
+            )));
         }
         let condition = definition
             .condition
             .as_ref()
             .map(|condition| CompiledCondition::resolve(condition, record, collection))
             .transpose()?;
-        Ok(Self { unique: definition.unique, parts, condition })
+        Ok(Self {
+            unique: definition.unique,
+            parts,
+            condition,
+        })
     }
 
     /// Puts the keys of a record into `scratch`, in order and without repetition.
@@ -136,7 +145,10 @@ impl Part {
     fn resolve(part: &IndexPart, single: bool, record: &Layout, collection: &str) -> Result<Self> {
         let route = Route::resolve(record, &part.path, collection)?;
         let refuse = |what: &str| {
-            Err(Error::new(ErrorKind::Invalid, format!("field {} {what}", join(&part.path))))
+            Err(Error::new(
+                ErrorKind::Invalid,
+                format!("field {} {what}", join(&part.path)),
+            ))
         };
         let mut key = &route.layout;
         if part.each {
@@ -162,14 +174,29 @@ impl Part {
             key if !single && route.crosses_options() => Layout::option(key.clone()),
             key => key.clone(),
         };
-        let IndexPart { descending, fold, each, .. } = *part;
-        Ok(Self { route, key, descending, fold, each })
+        let IndexPart {
+            descending,
+            fold,
+            each,
+            ..
+        } = *part;
+        Ok(Self {
+            route,
+            key,
+            descending,
+            fold,
+            each,
+        })
     }
 
     /// Where the part's value lies; `None` within an option that is `None`.
     fn slot<'a>(&'a self, record: Slot<'a>) -> Result<Option<Slot<'a>>> {
         let at = self.route.follow(record.body, record.at)?;
-        Ok(at.map(|at| Slot { body: record.body, at, layout: &self.route.layout }))
+        Ok(at.map(|at| Slot {
+            body: record.body,
+            at,
+            layout: &self.route.layout,
+        }))
     }
 
     fn single_keys(&self, record: Slot<'_>, out: &mut Scratch) -> Result<()> {
@@ -180,7 +207,9 @@ impl Part {
             return self.push_key(slot, out);
         }
         match elements(slot)? {
-            Some(list) => list.slots().try_for_each(|element| self.push_key(element, out)),
+            Some(list) => list
+                .slots()
+                .try_for_each(|element| self.push_key(element, out)),
             None => Ok(()),
         }
     }

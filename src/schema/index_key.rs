@@ -106,8 +106,25 @@ macro_rules! indexed {
 }
 
 indexed!(
-    bool, u8, u16, u32, u64, u128, i8, i16, i32, i64, i128, f32, f64, char, String, Uuid,
-    Timestamp, Duration, Vec<u8>
+    bool,
+    u8,
+    u16,
+    u32,
+    u64,
+    u128,
+    i8,
+    i16,
+    i32,
+    i64,
+    i128,
+    f32,
+    f64,
+    char,
+    String,
+    Uuid,
+    Timestamp,
+    Duration,
+    Vec<u8>
 );
 
 impl<T: Key, const N: usize> IndexKey for [T; N] {
@@ -124,7 +141,9 @@ macro_rules! tuples {
     )*};
 }
 
-tuples!((A)(A, B)(A, B, C)(A, B, C, D)(A, B, C, D, E)(A, B, C, D, E, F));
+tuples!((A)(A, B)(A, B, C)(A, B, C, D)(A, B, C, D, E)(
+    A, B, C, D, E, F
+));
 
 impl<T: IndexKey> IndexKey for Option<T> {
     type Key = T::Key;

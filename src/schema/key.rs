@@ -15,9 +15,9 @@ pub(crate) fn is_key(layout: &Layout) -> bool {
         Kind::List(element) => is_byte(element),
         Kind::Map(_) => false,
         Kind::Struct(fields) | Kind::Tuple(fields) => fields.iter().all(|f| is_key(&f.layout)),
-        Kind::Enum(variants) => {
-            variants.iter().all(|variant| variant.fields.iter().all(|f| is_key(&f.layout)))
-        }
+        Kind::Enum(variants) => variants
+            .iter()
+            .all(|variant| variant.fields.iter().all(|f| is_key(&f.layout))),
     }
 }
 
@@ -56,11 +56,17 @@ pub(crate) fn encode_slot(slot: Slot<'_>, folded: bool, out: &mut Vec<u8>) -> Re
             text::encode_bytes(slot.bytes(element)?, out);
             Ok(())
         }
-        Kind::Array(element, length) => {
-            (0..*length).try_for_each(|i| {
-                encode_slot(Slot { body, at: at + i * element.size, layout: element }, folded, out)
-            })
-        }
+        Kind::Array(element, length) => (0..*length).try_for_each(|i| {
+            encode_slot(
+                Slot {
+                    body,
+                    at: at + i * element.size,
+                    layout: element,
+                },
+                folded,
+                out,
+            )
+        }),
         Kind::Struct(fields) | Kind::Tuple(fields) => encode_fields(slot, fields, folded, out),
         Kind::Enum(variants) => {
             let [tag] = read(body, at)?;
@@ -74,15 +80,18 @@ pub(crate) fn encode_slot(slot: Slot<'_>, folded: bool, out: &mut Vec<u8>) -> Re
     }
 }
 
-fn encode_fields(
-    slot: Slot<'_>,
-    fields: &Fields,
-    folded: bool,
-    out: &mut Vec<u8>,
-) -> Result<()> {
+fn encode_fields(slot: Slot<'_>, fields: &Fields, folded: bool, out: &mut Vec<u8>) -> Result<()> {
     let Slot { body, at, .. } = slot;
     fields.iter().try_for_each(|field| {
-        encode_slot(Slot { body, at: at + field.offset, layout: &field.layout }, folded, out)
+        encode_slot(
+            Slot {
+                body,
+                at: at + field.offset,
+                layout: &field.layout,
+            },
+            folded,
+            out,
+        )
     })
 }
 
@@ -140,13 +149,16 @@ pub(crate) fn skip(layout: &Layout, mask: u8, input: &mut &[u8]) -> Result<()> {
             _ => skip(inner, mask, input),
         },
         Kind::Array(element, length) => (0..*length).try_for_each(|_| skip(element, mask, input)),
-        Kind::Struct(fields) | Kind::Tuple(fields) => {
-            fields.iter().try_for_each(|field| skip(&field.layout, mask, input))
-        }
+        Kind::Struct(fields) | Kind::Tuple(fields) => fields
+            .iter()
+            .try_for_each(|field| skip(&field.layout, mask, input)),
         Kind::Enum(variants) => {
             let tag = take(mask, input)?;
             let variant = variants.get(usize::from(tag)).ok_or_else(cut_short)?;
-            variant.fields.iter().try_for_each(|field| skip(&field.layout, mask, input))
+            variant
+                .fields
+                .iter()
+                .try_for_each(|field| skip(&field.layout, mask, input))
         }
         Kind::Scalar(_) | Kind::Map(_) => Err(Error::corrupt("a map cannot be a key")),
     }
@@ -154,7 +166,10 @@ pub(crate) fn skip(layout: &Layout, mask: u8, input: &mut &[u8]) -> Result<()> {
 
 fn skip_text(mask: u8, input: &mut &[u8]) -> Result<()> {
     loop {
-        let zero = input.iter().position(|byte| *byte == mask).ok_or_else(cut_short)?;
+        let zero = input
+            .iter()
+            .position(|byte| *byte == mask)
+            .ok_or_else(cut_short)?;
         *input = input.get(zero + 1..).unwrap_or_default();
         // Behind a zero: FF, and the text goes on, or 01, its end.
         if take(mask, input)? == 0x01 {

@@ -100,12 +100,18 @@ impl Layout {
 
     /// An option of that layout.
     pub(crate) fn option(inner: Self) -> Self {
-        Self { size: inner.size + 1, kind: Kind::Option(Box::new(inner)) }
+        Self {
+            size: inner.size + 1,
+            kind: Kind::Option(Box::new(inner)),
+        }
     }
 
     fn of_fields(fields: &[FieldType], depth: usize) -> Result<Self> {
         let (fields, size) = lay_out(fields.iter().map(|f| (f.name.clone(), &f.ty)), 0, depth)?;
-        Ok(Self { size, kind: Kind::Struct(fields) })
+        Ok(Self {
+            size,
+            kind: Kind::Struct(fields),
+        })
     }
 
     fn of(ty: &Type, depth: usize) -> Result<Self> {
@@ -115,7 +121,12 @@ impl Layout {
             )));
         }
         let inner = |ty: &Type| Self::of(ty, depth + 1).map(Box::new);
-        let scalar = |size, scalar| Ok(Self { size, kind: Kind::Scalar(scalar) });
+        let scalar = |size, scalar| {
+            Ok(Self {
+                size,
+                kind: Kind::Scalar(scalar),
+            })
+        };
         match ty {
             Type::Bool => scalar(1, Scalar::Bool),
             Type::U8 => scalar(1, Scalar::U8),
@@ -134,29 +145,50 @@ impl Layout {
             Type::Uuid => scalar(16, Scalar::Uuid),
             Type::Timestamp => scalar(8, Scalar::Timestamp),
             Type::Duration => scalar(12, Scalar::Duration),
-            Type::String => Ok(Self { size: 8, kind: Kind::String }),
+            Type::String => Ok(Self {
+                size: 8,
+                kind: Kind::String,
+            }),
             Type::Option(ty) => {
                 let inner = inner(ty)?;
-                Ok(Self { size: sum(inner.size, 1)?, kind: Kind::Option(inner) })
+                Ok(Self {
+                    size: sum(inner.size, 1)?,
+                    kind: Kind::Option(inner),
+                })
             }
-            Type::List(ty) => Ok(Self { size: 8, kind: Kind::List(inner(ty)?) }),
+            Type::List(ty) => Ok(Self {
+                size: 8,
+                kind: Kind::List(inner(ty)?),
+            }),
             Type::Array(ty, length) => {
                 let (inner, length) = (inner(ty)?, *length as usize);
                 if inner.size == 0 && length > 0 {
                     return Err(Error::corrupt("an array repeats an element of no size"));
                 }
                 let size = inner.size.checked_mul(length).ok_or_else(too_large)?;
-                Ok(Self { size: sum(size, 0)?, kind: Kind::Array(inner, length) })
+                Ok(Self {
+                    size: sum(size, 0)?,
+                    kind: Kind::Array(inner, length),
+                })
             }
             Type::Map(key, value) => {
-                let map = MapLayout { key: *inner(key)?, value: *inner(value)? };
+                let map = MapLayout {
+                    key: *inner(key)?,
+                    value: *inner(value)?,
+                };
                 sum(map.key.size, map.value.size)?;
-                Ok(Self { size: 8, kind: Kind::Map(Box::new(map)) })
+                Ok(Self {
+                    size: 8,
+                    kind: Kind::Map(Box::new(map)),
+                })
             }
             Type::Tuple(types) => {
                 let named = types.iter().enumerate().map(|(i, ty)| (i.to_string(), ty));
                 let (fields, size) = lay_out(named, 0, depth + 1)?;
-                Ok(Self { size, kind: Kind::Tuple(fields) })
+                Ok(Self {
+                    size,
+                    kind: Kind::Tuple(fields),
+                })
             }
             Type::Struct(fields) => Self::of_fields(fields, depth + 1),
             Type::Enum(variants) => Self::of_enum(variants, depth + 1),
@@ -165,7 +197,9 @@ impl Layout {
 
     fn of_enum(variants: &[VariantType], depth: usize) -> Result<Self> {
         if variants.is_empty() || variants.len() > 256 {
-            return Err(Error::corrupt("an enum in a descriptor has no variants, or more than 256"));
+            return Err(Error::corrupt(
+                "an enum in a descriptor has no variants, or more than 256",
+            ));
         }
         let mut largest = 1;
         let mut layouts = Vec::with_capacity(variants.len());
@@ -173,9 +207,15 @@ impl Layout {
             let named = variant.fields.iter().map(|f| (f.name.clone(), &f.ty));
             let (fields, size) = lay_out(named, 1, depth)?;
             largest = largest.max(size);
-            layouts.push(VariantLayout { name: variant.name.clone(), fields });
+            layouts.push(VariantLayout {
+                name: variant.name.clone(),
+                fields,
+            });
         }
-        Ok(Self { size: largest, kind: Kind::Enum(layouts) })
+        Ok(Self {
+            size: largest,
+            kind: Kind::Enum(layouts),
+        })
     }
 }
 
@@ -190,7 +230,11 @@ fn lay_out<'a>(
     for (name, ty) in types {
         let layout = Layout::of(ty, depth)?;
         let next = sum(offset, layout.size)?;
-        fields.push(FieldLayout { name, offset, layout });
+        fields.push(FieldLayout {
+            name,
+            offset,
+            layout,
+        });
         offset = next;
     }
     Ok((fields, offset))
@@ -198,7 +242,9 @@ fn lay_out<'a>(
 
 /// A size that stays within what a body can be.
 fn sum(a: usize, b: usize) -> Result<usize> {
-    a.checked_add(b).filter(|sum| *sum <= BODY_BYTES_MAX).ok_or_else(too_large)
+    a.checked_add(b)
+        .filter(|sum| *sum <= BODY_BYTES_MAX)
+        .ok_or_else(too_large)
 }
 
 fn too_large() -> Error {
@@ -232,7 +278,9 @@ impl Route {
                 (rest, layout) = (1, inner);
             }
             let field = match &layout.kind {
-                Kind::Struct(fields) | Kind::Tuple(fields) => fields.iter().find(|f| f.name == name),
+                Kind::Struct(fields) | Kind::Tuple(fields) => {
+                    fields.iter().find(|f| f.name == name)
+                }
                 _ => None,
             };
             let Some(field) = field else {
@@ -244,7 +292,11 @@ impl Route {
             rest += field.offset;
             layout = &field.layout;
         }
-        Ok(Self { options, rest, layout: layout.clone() })
+        Ok(Self {
+            options,
+            rest,
+            layout: layout.clone(),
+        })
     }
 
     /// Whether the value may be missing because an option before it is `None`.

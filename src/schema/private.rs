@@ -2,10 +2,7 @@
 //!
 //! Here stand the words that generated code is made of, so that it is short and knows no details.
 
-pub use super::body::{encode, from_stored};
-pub use super::index_key::{
-    Comparable, EachKey, FieldAt, FoldKey, IndexKey, Through, UnitVariant,
-};
+pub use super::index_key::{Comparable, EachKey, FieldAt, FoldKey, IndexKey, Through, UnitVariant};
 pub use super::types::{
     Comparison, Condition, Constant, FieldType, IndexDefinition, IndexPart, RecordType, Type,
     VariantType,
@@ -15,8 +12,18 @@ use super::storable::{Storable, not_a};
 use super::view::{Budget, StructRef, ValueRef, VariantRef};
 use crate::base::{Error, Result, limits};
 
-/// Deepest nesting of a record type.
-pub const TYPE_DEPTH_MAX: usize = limits::TYPE_DEPTH_MAX;
+/// Compiles only if a type is nested no deeper than a descriptor can be.
+///
+/// # Panics
+///
+/// At compile time, if it is.
+pub const fn check_depth(depth: usize) {
+    assert!(
+        depth <= limits::TYPE_DEPTH_MAX,
+        "lists, maps, options and parts are nested more than 32 deep in this type; keep some of it \
+         in a collection of its own"
+    );
+}
 
 /// The greatest of the numbers, 0 if there are none.
 #[must_use]
@@ -47,7 +54,10 @@ fn texts(texts: &[&str]) -> Vec<String> {
 /// A field as data.
 #[must_use]
 pub fn field_type<T: Storable>(name: &str) -> FieldType {
-    FieldType { name: name.to_owned(), ty: T::describe() }
+    FieldType {
+        name: name.to_owned(),
+        ty: T::describe(),
+    }
 }
 
 /// A struct as data.
@@ -59,7 +69,10 @@ pub fn struct_type<const N: usize>(fields: [FieldType; N]) -> Type {
 /// A variant as data.
 #[must_use]
 pub fn variant_type<const N: usize>(name: &str, fields: [FieldType; N]) -> VariantType {
-    VariantType { name: name.to_owned(), fields: fields.into() }
+    VariantType {
+        name: name.to_owned(),
+        fields: fields.into(),
+    }
 }
 
 /// An enum as data.
@@ -108,7 +121,12 @@ pub fn index<const N: usize>(
 /// A part of an index as data.
 #[must_use]
 pub fn index_part(path: &[&str], descending: bool, fold: bool, each: bool) -> IndexPart {
-    IndexPart { path: texts(path), descending, fold, each }
+    IndexPart {
+        path: texts(path),
+        descending,
+        fold,
+        each,
+    }
 }
 
 /// Every condition.
@@ -132,7 +150,11 @@ pub fn not(condition: Condition) -> Condition {
 /// A comparison.
 #[must_use]
 pub fn compare(path: &[&str], is: Comparison, value: Constant) -> Condition {
-    Condition::Compare { path: texts(path), is, value }
+    Condition::Compare {
+        path: texts(path),
+        is,
+        value,
+    }
 }
 
 /// The struct that `value` is.
@@ -177,9 +199,8 @@ pub fn read_field<T: Storable>(
         Some(value) => {
             T::from_value(value, budget).map_err(|error| error.during(format!("field {name:?}")))
         }
-        None => T::absent().ok_or_else(|| {
-            Error::corrupt(format!("there is no field {name:?} in what is stored"))
-        }),
+        None => T::absent()
+            .ok_or_else(|| Error::corrupt(format!("there is no field {name:?} in what is stored"))),
     }
 }
 
@@ -193,7 +214,14 @@ pub fn describe_struct_key(fields: &[String]) -> String {
 #[must_use]
 pub fn describe_enum_key(variants: &[(&str, &[String])]) -> String {
     let variant = |(name, fields): &(&str, &[String])| {
-        if fields.is_empty() { (*name).to_owned() } else { format!("{name}({})", fields.join(", ")) }
+        if fields.is_empty() {
+            (*name).to_owned()
+        } else {
+            format!("{name}({})", fields.join(", "))
+        }
     };
-    format!("enum {{{}}}", variants.iter().map(variant).collect::<Vec<_>>().join(", "))
+    format!(
+        "enum {{{}}}",
+        variants.iter().map(variant).collect::<Vec<_>>().join(", ")
+    )
 }

@@ -43,7 +43,9 @@ pub trait Record: Storable + 'static {
     /// # Errors
     ///
     /// [`Limit`](crate::ErrorKind::Limit) if the body would be larger than a body can be.
-    fn encode(&self, out: &mut Vec<u8>) -> Result<()>;
+    fn encode(&self, out: &mut Vec<u8>) -> Result<()> {
+        body::encode(self, out)
+    }
 
     /// Whether `body` is a record of this type, in time linear to its length.
     ///
@@ -63,7 +65,9 @@ pub trait Record: Storable + 'static {
     ///
     /// [`Corrupt`](crate::ErrorKind::Corrupt) if it holds what the type cannot have.
     #[doc(hidden)]
-    fn from_stored(stored: &Self::Stored) -> Result<Self>;
+    fn from_stored(stored: &Self::Stored) -> Result<Self> {
+        body::from_stored(stored)
+    }
 
     /// The record that `body` holds; validates first.
     ///

@@ -15,11 +15,12 @@ use rkyv::tuple::{
 };
 use rkyv::validation::archive::ArchiveValidator;
 use rkyv::vec::ArchivedVec;
-use rkyv::with::{ArchiveWith, Identity, Map};
-use rkyv::{Archive, Archived, Portable};
+use rkyv::with::{ArchiveWith, DeserializeWith, Identity, Map, SerializeWith};
+use rkyv::{Archive, Archived, Deserialize, Portable, Serialize};
 use uuid::Uuid;
 
 use super::archive::{Boxed, SortedMap};
+use super::body::{BodyReader, BodyWriter};
 use super::types::Type;
 use super::view::{Budget, ListRef, MapRef, ValueRef};
 use crate::base::{Error, Result};
@@ -44,11 +45,15 @@ pub trait Storable: Sized {
 
     /// How rkyv archives it.
     #[doc(hidden)]
-    type With: ArchiveWith<Self, Archived = Self::Stored>;
+    type With: ArchiveWith<Self, Archived = Self::Stored>
+        + for<'a, 'b> SerializeWith<Self, BodyWriter<'a, 'b>>
+        + DeserializeWith<Self::Stored, Self, BodyReader>;
 
     /// How rkyv archives a vector of it.
     #[doc(hidden)]
-    type VecWith: ArchiveWith<Vec<Self>, Archived = ArchivedVec<Self::Stored>>;
+    type VecWith: ArchiveWith<Vec<Self>, Archived = ArchivedVec<Self::Stored>>
+        + for<'a, 'b> SerializeWith<Vec<Self>, BodyWriter<'a, 'b>>
+        + DeserializeWith<ArchivedVec<Self::Stored>, Vec<Self>, BodyReader>;
 
     /// How deep lists, maps, options and parts are nested in it. A type that holds itself, by
     /// whatever way, has no such number: the compiler reports a cycle.
@@ -86,7 +91,12 @@ pub trait Storable: Sized {
             `larder::Timestamp` and `Duration`; for anything else make a struct with \
             `#[larder::part]`"
 )]
-pub trait Plain: Storable<With = Identity> + Archive<Archived = Self::Stored> {}
+pub trait Plain:
+    Storable<With = Identity, Stored: Deserialize<Self, BodyReader>>
+    + Archive<Archived = Self::Stored>
+    + for<'a, 'b> Serialize<BodyWriter<'a, 'b>>
+{
+}
 
 macro_rules! plain {
     ($($type:ty, $kind:ident, |$value:ident| $from:expr;)*) => {$(
@@ -241,14 +251,23 @@ impl<T: Storable, const N: usize> Storable for [T; N] {
     type With = Map<T::With>;
     type VecWith = Map<Map<T::With>>;
     const DEPTH: usize = {
-        assert!(N > 0, "an array of length 0 holds nothing: leave the field out");
-        assert!(N <= 1 << 20, "an array is longer than 1,048,576: use a `Vec`");
+        assert!(
+            N > 0,
+            "an array of length 0 holds nothing: leave the field out"
+        );
+        assert!(
+            N <= 1 << 20,
+            "an array is longer than 1,048,576: use a `Vec`"
+        );
         T::DEPTH + 1
     };
 
     fn describe() -> Type {
         // The length was checked at compile time, with the depth.
-        Type::Array(Box::new(T::describe()), u32::try_from(N).unwrap_or(u32::MAX))
+        Type::Array(
+            Box::new(T::describe()),
+            u32::try_from(N).unwrap_or(u32::MAX),
+        )
     }
 
     fn from_value(value: ValueRef<'_>, budget: &mut Budget) -> Result<Self> {
@@ -347,11 +366,15 @@ fn entries(value: ValueRef<'_>) -> Result<MapRef<'_>> {
 }
 
 fn elements<T: Storable>(list: ListRef<'_>, budget: &mut Budget) -> Result<Vec<T>> {
-    list.iter().map(|value| T::from_value(value?, budget)).collect()
+    list.iter()
+        .map(|value| T::from_value(value?, budget))
+        .collect()
 }
 
 fn element<T: Storable>(list: ListRef<'_>, i: usize, budget: &mut Budget) -> Result<T> {
-    let value = list.get(i)?.ok_or_else(|| Error::corrupt("a tuple is shorter than it says"))?;
+    let value = list
+        .get(i)?
+        .ok_or_else(|| Error::corrupt("a tuple is shorter than it says"))?;
     T::from_value(value, budget)
 }
 

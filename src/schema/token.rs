@@ -20,7 +20,11 @@ impl<R, V> Field<R, V> {
     pub const fn new(name: &'static str) -> Self {
         let mut path = [""; PATH_NAMES_MAX];
         path[0] = name;
-        Self { path, length: 1, _types: PhantomData }
+        Self {
+            path,
+            length: 1,
+            _types: PhantomData,
+        }
     }
 
     /// The field `inner` of this field.
@@ -29,16 +33,26 @@ impl<R, V> Field<R, V> {
     ///
     /// At compile time where it is used in a constant: if the path has more than eight names.
     #[must_use]
-    #[expect(clippy::indexing_slicing, reason = "a const fn has no other way; both are in bounds")]
+    #[expect(
+        clippy::indexing_slicing,
+        reason = "a const fn has no other way; both are in bounds"
+    )]
     pub const fn then<W>(self, inner: Field<V, W>) -> Field<R, W> {
-        assert!(self.length + inner.length <= PATH_NAMES_MAX, "a path has at most eight names");
+        assert!(
+            self.length + inner.length <= PATH_NAMES_MAX,
+            "a path has at most eight names"
+        );
         let mut path = self.path;
         let mut i = 0;
         while i < inner.length {
             path[self.length + i] = inner.path[i];
             i += 1;
         }
-        Field { path, length: self.length + inner.length, _types: PhantomData }
+        Field {
+            path,
+            length: self.length + inner.length,
+            _types: PhantomData,
+        }
     }
 
     /// The names of the fields from the record down to the value.
@@ -59,7 +73,10 @@ impl<R, K> Index<R, K> {
     #[doc(hidden)]
     #[must_use]
     pub const fn new(name: &'static str) -> Self {
-        Self { name, _types: PhantomData }
+        Self {
+            name,
+            _types: PhantomData,
+        }
     }
 
     /// The name of the index.
@@ -80,7 +97,10 @@ impl<R, K> Unique<R, K> {
     #[doc(hidden)]
     #[must_use]
     pub const fn new(name: &'static str) -> Self {
-        Self { name, _types: PhantomData }
+        Self {
+            name,
+            _types: PhantomData,
+        }
     }
 
     /// The name of the index.

@@ -226,7 +226,9 @@ impl fmt::Display for Type {
             Self::Map(key, value) => return write!(f, "Map<{key}, {value}>"),
             Self::Tuple(elements) => return write_list(f, "(", ")", elements, Type::fmt),
             Self::Struct(fields) => return write_list(f, "{", "}", fields, FieldType::fmt),
-            Self::Enum(variants) => return write_list(f, "enum {", "}", variants, VariantType::fmt),
+            Self::Enum(variants) => {
+                return write_list(f, "enum {", "}", variants, VariantType::fmt);
+            }
         };
         f.write_str(plain)
     }

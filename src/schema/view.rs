@@ -104,9 +104,12 @@ impl<'a> Slot<'a> {
                 None => ValueRef::Null,
             },
             Kind::List(element) => ValueRef::List(self.list(element)?),
-            Kind::Array(element, length) => {
-                ValueRef::List(ListRef::Even(Row { body, at, element, length: *length }))
-            }
+            Kind::Array(element, length) => ValueRef::List(ListRef::Even(Row {
+                body,
+                at,
+                element,
+                length: *length,
+            })),
             Kind::Tuple(fields) => ValueRef::List(ListRef::Tuple(StructRef { body, at, fields })),
             Kind::Map(map) => ValueRef::Map(self.map(map)?),
             Kind::Struct(fields) => ValueRef::Struct(StructRef { body, at, fields }),
@@ -115,8 +118,16 @@ impl<'a> Slot<'a> {
                 let variant = variants
                     .get(usize::from(tag))
                     .ok_or_else(|| Error::corrupt(format!("there is no variant {tag}")))?;
-                let fields = StructRef { body, at, fields: &variant.fields };
-                ValueRef::Variant(VariantRef { tag, name: &variant.name, fields })
+                let fields = StructRef {
+                    body,
+                    at,
+                    fields: &variant.fields,
+                };
+                ValueRef::Variant(VariantRef {
+                    tag,
+                    name: &variant.name,
+                    fields,
+                })
             }
         })
     }
@@ -125,15 +136,26 @@ impl<'a> Slot<'a> {
     pub(crate) fn option(self, inner: &'a Layout) -> Result<Option<Slot<'a>>> {
         match read::<1>(self.body, self.at)? {
             [0] => Ok(None),
-            [1] => Ok(Some(Self { body: self.body, at: self.at + 1, layout: inner })),
-            [tag] => Err(Error::corrupt(format!("an option's tag is {tag}, not 0 or 1"))),
+            [1] => Ok(Some(Self {
+                body: self.body,
+                at: self.at + 1,
+                layout: inner,
+            })),
+            [tag] => Err(Error::corrupt(format!(
+                "an option's tag is {tag}, not 0 or 1"
+            ))),
         }
     }
 
     /// The elements of a vector.
     pub(crate) fn list(self, element: &'a Layout) -> Result<ListRef<'a>> {
         let (at, length) = self.row(element.size)?;
-        Ok(ListRef::Even(Row { body: self.body, at, element, length }))
+        Ok(ListRef::Even(Row {
+            body: self.body,
+            at,
+            element,
+            length,
+        }))
     }
 
     /// The bytes of a vector of bytes.
@@ -145,7 +167,12 @@ impl<'a> Slot<'a> {
 
     fn map(self, map: &'a MapLayout) -> Result<MapRef<'a>> {
         let (at, length) = self.row(map.key.size + map.value.size)?;
-        Ok(MapRef { body: self.body, at, map, length })
+        Ok(MapRef {
+            body: self.body,
+            at,
+            map,
+            length,
+        })
     }
 
     /// Where the elements of a vector start, and how many there are; all of them lie in the body.
@@ -210,7 +237,8 @@ impl<'a> ListRef<'a> {
     pub fn iter(&self) -> impl ExactSizeIterator<Item = Result<ValueRef<'a>>> + use<'a> {
         let list = *self;
         (0..list.len()).map(move |i| {
-            list.get(i)?.ok_or_else(|| Error::corrupt("a list is shorter than it says"))
+            list.get(i)?
+                .ok_or_else(|| Error::corrupt("a list is shorter than it says"))
         })
     }
 
@@ -258,11 +286,24 @@ impl<'a> MapRef<'a> {
     pub fn iter(
         &self,
     ) -> impl ExactSizeIterator<Item = Result<(ValueRef<'a>, ValueRef<'a>)>> + use<'a> {
-        let Self { body, at, map, length } = *self;
+        let Self {
+            body,
+            at,
+            map,
+            length,
+        } = *self;
         (0..length).map(move |i| {
             let at = at + i * (map.key.size + map.value.size);
-            let key = Slot { body, at, layout: &map.key };
-            let value = Slot { body, at: at + map.key.size, layout: &map.value };
+            let key = Slot {
+                body,
+                at,
+                layout: &map.key,
+            };
+            let value = Slot {
+                body,
+                at: at + map.key.size,
+                layout: &map.value,
+            };
             Ok((key.value()?, value.value()?))
         })
     }
@@ -313,7 +354,11 @@ impl<'a> StructRef<'a> {
 
     pub(crate) fn slot(&self, i: usize) -> Option<Slot<'a>> {
         let field = self.fields.get(i)?;
-        Some(Slot { body: self.body, at: self.at + field.offset, layout: &field.layout })
+        Some(Slot {
+            body: self.body,
+            at: self.at + field.offset,
+            layout: &field.layout,
+        })
     }
 }
 
@@ -372,7 +417,11 @@ impl Budget {
 /// Where the record starts in its body.
 pub(crate) fn root_of(body: &[u8], layout: &Layout) -> Result<usize> {
     body.len().checked_sub(layout.size).ok_or_else(|| {
-        Error::corrupt(format!("a body of {} bytes, its record has {}", body.len(), layout.size))
+        Error::corrupt(format!(
+            "a body of {} bytes, its record has {}",
+            body.len(),
+            layout.size
+        ))
     })
 }
 
@@ -417,7 +466,9 @@ fn read_scalar(scalar: Scalar, body: &[u8], at: usize) -> Result<ValueRef<'stati
             let seconds = u64::from_le_bytes(read(body, at)?);
             let nanos = u32::from_le_bytes(read(body, at + 8)?);
             if nanos >= 1_000_000_000 {
-                return Err(Error::corrupt("a duration has a second or more in nanoseconds"));
+                return Err(Error::corrupt(
+                    "a duration has a second or more in nanoseconds",
+                ));
             }
             ValueRef::Duration(Duration::new(seconds, nanos))
         }
@@ -439,11 +490,15 @@ pub(crate) fn read_str(body: &[u8], at: usize) -> Result<&str> {
             .and_then(|start| body.get(start..start + length))
             .ok_or_else(|| Error::corrupt("a string lies outside its record"))?
     } else {
-        let length = representation.iter().position(|byte| *byte == 0xFF).unwrap_or(STRING_SIZE);
+        let length = representation
+            .iter()
+            .position(|byte| *byte == 0xFF)
+            .unwrap_or(STRING_SIZE);
         // The bounds were checked when the representation was read.
         body.get(at..at + length).unwrap_or_default()
     };
-    std::str::from_utf8(bytes).map_err(|error| Error::corrupt("a string is not UTF-8").because(error))
+    std::str::from_utf8(bytes)
+        .map_err(|error| Error::corrupt("a string is not UTF-8").because(error))
 }
 
 const STRING_SIZE: usize = 8;

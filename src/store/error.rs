@@ -8,12 +8,14 @@ pub(super) fn from_storage(error: redb::StorageError) -> Error {
         redb::StorageError::Corrupted(what) => {
             Error::corrupt(format!("the file is damaged: {what}"))
         }
-        redb::StorageError::ValueTooLarge(bytes) => {
-            Error::limit(format!("a value of {bytes} bytes is more than a table can hold"))
-        }
+        redb::StorageError::ValueTooLarge(bytes) => Error::limit(format!(
+            "a value of {bytes} bytes is more than a table can hold"
+        )),
         redb::StorageError::Io(error) => from_io(error, "the storage beneath failed"),
         redb::StorageError::DatabaseClosed => closed(),
-        redb::StorageError::PreviousIo | redb::StorageError::LockPoisoned(_) => poisoned().because(error),
+        redb::StorageError::PreviousIo | redb::StorageError::LockPoisoned(_) => {
+            poisoned().because(error)
+        }
         other => Error::new(ErrorKind::Io, "the storage beneath failed").because(other),
     }
 }

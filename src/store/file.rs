@@ -24,8 +24,11 @@ pub(super) enum OpenError {
 impl LockedFile {
     /// Opens what exists, for reading and, unless `read_only`, for writing.
     pub(super) fn open(path: &Path, read_only: bool) -> Result<Self, OpenError> {
-        let file =
-            OpenOptions::new().read(true).write(!read_only).open(path).map_err(OpenError::Io)?;
+        let file = OpenOptions::new()
+            .read(true)
+            .write(!read_only)
+            .open(path)
+            .map_err(OpenError::Io)?;
         Self::lock(file)
     }
 

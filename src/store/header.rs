@@ -35,7 +35,10 @@ pub(crate) struct Header {
 impl Header {
     /// The header of a new database.
     pub(super) fn fresh() -> Self {
-        Self { database_id: Uuid::new_v4(), epoch: 0 }
+        Self {
+            database_id: Uuid::new_v4(),
+            epoch: 0,
+        }
     }
 
     pub(super) fn encode(&self) -> [u8; SIZE] {
@@ -61,7 +64,9 @@ impl Header {
         let version = u32::from_le_bytes(version);
         let (body, crc) = page.split_at(CRC_AT);
         if crc != crc32fast::hash(body).to_le_bytes() {
-            return Err(Error::corrupt("the header of the file is damaged: its checksum is wrong"));
+            return Err(Error::corrupt(
+                "the header of the file is damaged: its checksum is wrong",
+            ));
         }
         let (database_id, rest) = split::<16>(rest)?;
         let (epoch, rest) = split::<8>(rest)?;
@@ -76,7 +81,10 @@ impl Header {
                 ),
             ));
         }
-        Ok(Self { database_id: Uuid::from_bytes(database_id), epoch: u64::from_le_bytes(epoch) })
+        Ok(Self {
+            database_id: Uuid::from_bytes(database_id),
+            epoch: u64::from_le_bytes(epoch),
+        })
     }
 }
 
@@ -89,8 +97,9 @@ pub(super) fn not_ours() -> Error {
 }
 
 fn split<const N: usize>(bytes: &[u8]) -> Result<([u8; N], &[u8])> {
-    let (head, rest) =
-        bytes.split_first_chunk::<N>().ok_or_else(|| Error::corrupt("the header is cut short"))?;
+    let (head, rest) = bytes
+        .split_first_chunk::<N>()
+        .ok_or_else(|| Error::corrupt("the header is cut short"))?;
     Ok((*head, rest))
 }
 
@@ -100,7 +109,10 @@ mod tests {
 
     #[test]
     fn the_header_has_golden_bytes_and_reads_back() {
-        let header = Header { database_id: Uuid::from_bytes([7; 16]), epoch: 3 };
+        let header = Header {
+            database_id: Uuid::from_bytes([7; 16]),
+            epoch: 3,
+        };
         let page = header.encode();
         let mut expected = b"larder\r\n\x1a\n\0\0\x01\0\0\0".to_vec();
         expected.extend_from_slice(&[7; 16]);
@@ -112,7 +124,11 @@ mod tests {
 
     #[test]
     fn a_foreign_a_damaged_and_a_newer_header_are_told_apart() {
-        let page = Header { database_id: Uuid::nil(), epoch: 0 }.encode();
+        let page = Header {
+            database_id: Uuid::nil(),
+            epoch: 0,
+        }
+        .encode();
         let kind = |page: &[u8; SIZE]| Header::decode(page).unwrap_err().kind();
         assert_eq!(kind(&[0; SIZE]), ErrorKind::NotADatabase);
         for at in [13, 20, 35, 41, 2000, 4095] {

@@ -13,6 +13,8 @@ mod header;
 mod open;
 mod overlay;
 mod table;
+#[cfg(test)]
+mod tests;
 mod transaction;
 
 pub(crate) use open::{Mode, OpenOptions, Place, Store};

@@ -9,6 +9,8 @@ use super::file::{FileBackend, LockedFile, OpenError, link_new, sync_directory};
 use super::header::{self, Header};
 use super::overlay::Overlay;
 use super::transaction::{CommitFailure, ReadTransaction, WriteTransaction};
+#[cfg(test)]
+use crate::base::sync::{Arc, AtomicUsize, Ordering};
 use crate::base::sync::{OnceLock, RwLock};
 use crate::base::{Error, ErrorKind, Result};
 
@@ -47,7 +49,7 @@ pub(crate) struct Store {
     read_only: bool,
     /// The first failure that made the store unusable for writing.
     failure: OnceLock<String>,
-    /// Whether opening had to rebuild what an earlier process left behind.
+    /// Whether redb had to repair the file in opening it.
     #[cfg(test)]
     pub(crate) repaired: bool,
 }
@@ -95,7 +97,7 @@ impl Store {
     }
 
     /// Opens redb over any backend.
-    fn over(
+    pub(super) fn over(
         backend: impl StorageBackend,
         header: Header,
         read_only: bool,
@@ -104,20 +106,24 @@ impl Store {
         let mut builder = redb::Database::builder();
         builder.set_cache_size(options.cache_bytes);
         #[cfg(test)]
-        let repaired = {
-            let flag = std::sync::Arc::new(std::sync::atomic::AtomicBool::new(false));
-            let seen = flag.clone();
-            builder.set_repair_callback(move |_| seen.store(true, std::sync::atomic::Ordering::SeqCst));
-            flag
+        let repairs = {
+            let repairs = Arc::new(AtomicUsize::new(0));
+            let counted = repairs.clone();
+            builder.set_repair_callback(move |_| {
+                counted.fetch_add(1, Ordering::Relaxed);
+            });
+            repairs
         };
-        let redb = builder.create_with_backend(backend).map_err(from_database)?;
+        let redb = builder
+            .create_with_backend(backend)
+            .map_err(from_database)?;
         Ok(Self {
             redb: RwLock::new(Some(redb)),
             header,
             read_only,
             failure: OnceLock::new(),
             #[cfg(test)]
-            repaired: repaired.load(std::sync::atomic::Ordering::SeqCst),
+            repaired: repairs.load(Ordering::Relaxed) > 0,
         })
     }
 
@@ -133,7 +139,9 @@ impl Store {
     pub(crate) fn begin_read(&self) -> Result<ReadTransaction> {
         let redb = self.redb.read();
         let redb = redb.as_ref().ok_or_else(closed)?;
-        redb.begin_read().map(ReadTransaction).map_err(from_transaction)
+        redb.begin_read()
+            .map(ReadTransaction)
+            .map_err(from_transaction)
     }
 
     /// Begins the write transaction. The caller sees to it that there is one at a time.
@@ -147,7 +155,9 @@ impl Store {
         self.check_failure()?;
         let redb = self.redb.read();
         let redb = redb.as_ref().ok_or_else(closed)?;
-        redb.try_begin_write().map(WriteTransaction::new).map_err(from_transaction)
+        redb.try_begin_write()
+            .map(WriteTransaction::new)
+            .map_err(from_transaction)
     }
 
     /// Commits. A failure whose outcome is unknown makes every later write fail.
@@ -199,7 +209,9 @@ fn read_header(file: &LockedFile) -> Result<Header> {
     let header = Header::decode(&page)?;
     // redb takes an empty file for a new database; here it is a database that lost all it had.
     if len == header::SIZE as u64 {
-        return Err(Error::corrupt("the file ends behind its header: everything else was cut off"));
+        return Err(Error::corrupt(
+            "the file ends behind its header: everything else was cut off",
+        ));
     }
     Ok(header)
 }
@@ -258,5 +270,8 @@ fn temporary_name(path: &Path) -> Result<(PathBuf, PathBuf)> {
 }
 
 fn already_exists() -> Error {
-    Error::new(ErrorKind::AlreadyExists, "something has that name already; nothing was changed")
+    Error::new(
+        ErrorKind::AlreadyExists,
+        "something has that name already; nothing was changed",
+    )
 }

@@ -32,8 +32,15 @@ struct Memory {
 impl Overlay {
     pub(super) fn new(file: LockedFile) -> io::Result<Self> {
         let file_len = file.len()?.saturating_sub(HEADER_SIZE as u64);
-        let memory = Mutex::new(Memory { len: file_len, pages: BTreeMap::new() });
-        Ok(Self { file, file_len, memory })
+        let memory = Mutex::new(Memory {
+            len: file_len,
+            pages: BTreeMap::new(),
+        });
+        Ok(Self {
+            file,
+            file_len,
+            memory,
+        })
     }
 
     /// A page of the file; zeros behind its end.
@@ -59,7 +66,11 @@ fn pieces(offset: u64, len: usize) -> impl Iterator<Item = (u64, usize, usize)> 
             let count = (PAGE - first).min(end - at);
             at += count;
             // Both are at most a page.
-            (page, usize::try_from(first).unwrap_or(0), usize::try_from(count).unwrap_or(0))
+            (
+                page,
+                usize::try_from(first).unwrap_or(0),
+                usize::try_from(count).unwrap_or(0),
+            )
         })
     })
 }
@@ -71,7 +82,10 @@ impl StorageBackend for Overlay {
 
     fn read(&self, offset: u64, out: &mut [u8]) -> Result<(), io::Error> {
         let memory = self.memory.lock();
-        if offset.checked_add(out.len() as u64).is_none_or(|end| end > memory.len) {
+        if offset
+            .checked_add(out.len() as u64)
+            .is_none_or(|end| end > memory.len)
+        {
             return Err(io::ErrorKind::UnexpectedEof.into());
         }
         if memory.pages.is_empty() && offset + out.len() as u64 <= self.file_len {

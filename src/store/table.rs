@@ -92,9 +92,9 @@ impl<'a, 'tx> ReadTable<'a, 'tx> {
                 let guard = ReadableTable::get(&table.0, key).map_err(from_storage)?;
                 Ok(guard.map(|guard| Bytes(Source::Page(guard))))
             }
-            Self::Writing(table) => {
-                Ok(table.peek(key)?.map(|bytes| Bytes(Source::Owned(bytes.to_vec()))))
-            }
+            Self::Writing(table) => Ok(table
+                .peek(key)?
+                .map(|bytes| Bytes(Source::Owned(bytes.to_vec())))),
         }
     }
 
@@ -120,13 +120,20 @@ impl<'a, 'tx> ReadTable<'a, 'tx> {
         match self {
             Self::Absent => Ok(Range::default()),
             Self::Snapshot(table) => {
-                let range = ReadableTable::range::<&[u8]>(&table.0, bounds).map_err(from_storage)?;
-                Ok(Range { range: Some(range), _open: None })
+                let range =
+                    ReadableTable::range::<&[u8]>(&table.0, bounds).map_err(from_storage)?;
+                Ok(Range {
+                    range: Some(range),
+                    _open: None,
+                })
             }
             Self::Writing(table) => {
                 let range =
                     ReadableTable::range::<&[u8]>(&table.table, bounds).map_err(from_storage)?;
-                Ok(Range { range: Some(range), _open: Some(Open::new(table.open.0)) })
+                Ok(Range {
+                    range: Some(range),
+                    _open: Some(Open::new(table.open.0)),
+                })
             }
         }
     }
@@ -143,7 +150,10 @@ impl<'a, 'tx> ReadTable<'a, 'tx> {
 
 impl<'tx> WriteTable<'tx> {
     pub(super) fn new(table: redb::Table<'tx, Slice, Slice>, count: &'tx AtomicUsize) -> Self {
-        Self { table, open: Open::new(count) }
+        Self {
+            table,
+            open: Open::new(count),
+        }
     }
 
     fn peek(&self, key: &[u8]) -> Result<Option<Bytes<'_>>> {
@@ -175,10 +185,14 @@ impl<'tx> WriteTable<'tx> {
             .map_err(from_storage)?;
         for entry in entries {
             let (key, value) = entry?;
-            cursor.insert_before(key, value).map_err(|error| match error {
-                redb::CursorError::Storage(error) => from_storage(error),
-                other => Error::invalid("a bulk load is not in the order of its keys").because(other),
-            })?;
+            cursor
+                .insert_before(key, value)
+                .map_err(|error| match error {
+                    redb::CursorError::Storage(error) => from_storage(error),
+                    other => {
+                        Error::invalid("a bulk load is not in the order of its keys").because(other)
+                    }
+                })?;
         }
         cursor.close().map_err(from_storage)
     }

@@ -15,7 +15,10 @@ pub(crate) struct ReadTransaction(pub(super) redb::ReadTransaction);
 impl ReadTransaction {
     /// Opens a table, `None` when the snapshot has none of that name. Costs about 0.4 us: keep it.
     pub(crate) fn open_table(&self, name: &str) -> Result<Option<SnapshotTable>> {
-        match self.0.open_table(TableDefinition::<Slice, Slice>::new(name)) {
+        match self
+            .0
+            .open_table(TableDefinition::<Slice, Slice>::new(name))
+        {
             Ok(table) => Ok(Some(SnapshotTable(table))),
             Err(redb::TableError::TableDoesNotExist(_)) => Ok(None),
             Err(error) => Err(from_table(error)),
@@ -56,7 +59,11 @@ pub(crate) enum CommitFailure {
 
 impl WriteTransaction {
     pub(super) fn new(inner: redb::WriteTransaction) -> Self {
-        Self { inner, open: AtomicUsize::new(0), unfinished: AtomicUsize::new(0) }
+        Self {
+            inner,
+            open: AtomicUsize::new(0),
+            unfinished: AtomicUsize::new(0),
+        }
     }
 
     /// Begins a change of several tables that belong together.
@@ -125,7 +132,9 @@ impl WriteTransaction {
                 "an earlier operation of the transaction failed half way, so it was rolled back",
             )),
             redb::CommitError::Storage(error) => CommitFailure::Unknown(from_storage(error)),
-            other => CommitFailure::Unknown(Error::new(ErrorKind::Io, "commit failed").because(other)),
+            other => {
+                CommitFailure::Unknown(Error::new(ErrorKind::Io, "commit failed").because(other))
+            }
         })
     }
 
@@ -141,7 +150,9 @@ fn abort(inner: redb::WriteTransaction) {
     if std::thread::panicking() {
         // Where no thread can be had, the transaction is dropped with the closure, and the next
         // opening repairs.
-        let _ = std::thread::Builder::new().spawn(move || inner.abort()).map(|t| t.join());
+        let _ = std::thread::Builder::new()
+            .spawn(move || inner.abort())
+            .map(|t| t.join());
     } else {
         let _ = inner.abort();
     }

@@ -107,7 +107,10 @@ impl Core {
     pub(crate) fn readers(&self) -> (usize, Option<Duration>) {
         let readers = self.readers.lock();
         let oldest = readers.alive.first_key_value();
-        (readers.alive.len(), oldest.map(|(_, since)| clock::instant().duration_since(*since)))
+        (
+            readers.alive.len(),
+            oldest.map(|(_, since)| clock::instant().duration_since(*since)),
+        )
     }
 }
 
@@ -118,7 +121,10 @@ fn load(transaction: &ReadTransaction) -> Result<(Catalog, u64)> {
     };
     let table = ReadTable::Snapshot(&table);
     let (lower, upper) = catalog_rows();
-    let bounds = (std::ops::Bound::Included(lower), std::ops::Bound::Excluded(upper));
+    let bounds = (
+        std::ops::Bound::Included(lower),
+        std::ops::Bound::Excluded(upper),
+    );
     let mut members = Vec::new();
     for row in table.range(bounds)? {
         let (key, value) = row?;

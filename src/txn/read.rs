@@ -31,7 +31,13 @@ impl ReadTx {
         let (transaction, catalog) = core.begin_read()?;
         let opened = catalog.members().iter().map(|_| OnceLock::new()).collect();
         let reader = core.enter_reader();
-        Ok(Self { transaction, core: core.clone(), catalog, opened, reader })
+        Ok(Self {
+            transaction,
+            core: core.clone(),
+            catalog,
+            opened,
+            reader,
+        })
     }
 
     pub(crate) fn catalog(&self) -> &Arc<Catalog> {
@@ -45,10 +51,14 @@ impl ReadTx {
     /// The tables of the collection in `slot` of this snapshot's catalog.
     pub(crate) fn tables<'tx>(&'tx self, slot: usize, info: &'tx Records) -> Result<Tables<'tx>> {
         let transaction = &self.transaction;
-        match self.open(slot, || Ok(OpenedMember::Records(Opened::new(transaction, info)?)))? {
-            Some(OpenedMember::Records(opened)) => {
-                Ok(Tables::Snapshot { transaction, opened, info })
-            }
+        match self.open(slot, || {
+            Ok(OpenedMember::Records(Opened::new(transaction, info)?))
+        })? {
+            Some(OpenedMember::Records(opened)) => Ok(Tables::Snapshot {
+                transaction,
+                opened,
+                info,
+            }),
             _ => Ok(Tables::Absent),
         }
     }

@@ -100,8 +100,13 @@ impl WriteTx {
             transaction.finish_unchanged()?;
             return Ok(());
         }
-        let catalog = self.catalog_changed.get().then(|| self.catalog.borrow().clone());
-        self.core.publish(catalog, self.sequence, || self.core.store.commit(transaction))
+        let catalog = self
+            .catalog_changed
+            .get()
+            .then(|| self.catalog.borrow().clone());
+        self.core.publish(catalog, self.sequence, || {
+            self.core.store.commit(transaction)
+        })
     }
 
     /// Undoes all changes, as dropping does.
@@ -133,7 +138,9 @@ impl WriteTx {
         self.mark_changed();
         let row = stored.encode()?;
         let member = stored.resolve(name)?;
-        self.transaction()?.open_table(SYSTEM_TABLE)?.change(&catalog_row(name), Some(&row))?;
+        self.transaction()?
+            .open_table(SYSTEM_TABLE)?
+            .change(&catalog_row(name), Some(&row))?;
         self.replace_catalog(|catalog| catalog.with(member.clone()));
         Ok(member)
     }
@@ -185,14 +192,26 @@ impl WriteTx {
         let next = greatest
             .checked_add(1)
             .ok_or_else(|| Error::limit("the collection has used up its automatic keys"))?;
-        self.counters.borrow_mut().insert(id, Counter { greatest: next, changed: true });
+        self.counters.borrow_mut().insert(
+            id,
+            Counter {
+                greatest: next,
+                changed: true,
+            },
+        );
         Ok(next)
     }
 
     /// Makes sure that no automatic key up to this one is assigned any more.
     pub(crate) fn saw_auto_key(&self, id: u32, key: u64) -> Result<()> {
         if key > self.counter(id)? {
-            self.counters.borrow_mut().insert(id, Counter { greatest: key, changed: true });
+            self.counters.borrow_mut().insert(
+                id,
+                Counter {
+                    greatest: key,
+                    changed: true,
+                },
+            );
         }
         Ok(())
     }
@@ -203,14 +222,25 @@ impl WriteTx {
         }
         let system = self.transaction()?.open_table(SYSTEM_TABLE)?;
         let greatest = read_number(ReadTable::Writing(&system), &auto_row(id))?.unwrap_or(0);
-        self.counters.borrow_mut().insert(id, Counter { greatest, changed: false });
+        self.counters.borrow_mut().insert(
+            id,
+            Counter {
+                greatest,
+                changed: false,
+            },
+        );
         Ok(greatest)
     }
 
     fn write_counters(&self) -> Result<()> {
         let mut system = self.transaction()?.open_table(SYSTEM_TABLE)?;
         system.change(SEQUENCE_ROW, Some(&self.sequence.to_le_bytes()))?;
-        for (id, counter) in self.counters.borrow().iter().filter(|(_, counter)| counter.changed) {
+        for (id, counter) in self
+            .counters
+            .borrow()
+            .iter()
+            .filter(|(_, counter)| counter.changed)
+        {
             system.change(&auto_row(*id), Some(&counter.greatest.to_le_bytes()))?;
         }
         Ok(())
@@ -233,7 +263,9 @@ impl Drop for WriteTx {
 
 impl std::fmt::Debug for WriteTx {
     fn fmt(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
-        f.debug_struct("WriteTx").field("sequence", &self.sequence).finish_non_exhaustive()
+        f.debug_struct("WriteTx")
+            .field("sequence", &self.sequence)
+            .finish_non_exhaustive()
     }
 }
 

@@ -21,8 +21,13 @@ pub fn db() -> TestDb {
 pub fn db_with(configure: impl FnOnce(Builder) -> Builder) -> TestDb {
     let directory = tempfile::tempdir().expect("a temporary directory");
     let builder = configure(Database::builder().cache_size(1 << 20));
-    let db = builder.open(directory.path().join("test.larder")).expect("a new database");
-    TestDb { db: Some(db), directory }
+    let db = builder
+        .open(directory.path().join("test.larder"))
+        .expect("a new database");
+    TestDb {
+        db: Some(db),
+        directory,
+    }
 }
 
 impl TestDb {
@@ -42,7 +47,11 @@ impl TestDb {
         check(&db);
         db.close().expect("a clean close");
         let builder = configure(Database::builder().cache_size(1 << 20));
-        self.db = Some(builder.open_existing(self.path()).expect("the database opens again"));
+        self.db = Some(
+            builder
+                .open_existing(self.path())
+                .expect("the database opens again"),
+        );
         self
     }
 }

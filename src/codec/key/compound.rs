@@ -113,3 +113,57 @@ pub(crate) fn describe_tuple(parts: &[String]) -> String {
         parts => format!("({})", parts.join(", ")),
     }
 }
+
+#[cfg(test)]
+mod tests {
+    use super::super::{Reverse, decode_key, encode_key};
+    use super::*;
+
+    #[test]
+    fn golden_bytes_of_compound_keys() {
+        assert_eq!(encode_key(&None::<u16>), [0]);
+        assert_eq!(encode_key(&Some(1_u16)), [1, 0, 1]);
+        assert_eq!(encode_key(&Some(None::<u16>)), [1, 0]);
+        assert_eq!(encode_key(&[1_u16, 2]), [0, 1, 0, 2]);
+        assert_eq!(encode_key(&[0_u8; 4]), [0; 4]);
+        assert_eq!(encode_key(&(7_u8,)), [7]);
+        assert_eq!(
+            encode_key(&("FR".to_owned(), 7_u16)),
+            *b"FR\x00\x01\x00\x07"
+        );
+        assert_eq!(encode_key(&Box::new(7_u8)), [7]);
+    }
+
+    #[test]
+    fn golden_bytes_of_descending_parts() {
+        assert_eq!(encode_key(&Reverse(1_u16)), [0xFF, 0xFE]);
+        assert_eq!(encode_key(&Reverse(String::new())), [0xFF, 0xFE]);
+        assert_eq!(encode_key(&Reverse(Reverse(1_u16))), [0, 1]);
+        assert_eq!(
+            encode_key(&(1_u8, Reverse((1_u8, Reverse(1_u8))), 1_u8)),
+            [1, 0xFE, 1, 1]
+        );
+    }
+
+    #[test]
+    fn an_option_tag_other_than_zero_and_one_is_refused() {
+        assert!(decode_key::<Option<u8>>(&[2, 0]).is_err());
+        assert!(decode_key::<Option<u8>>(&[0, 0]).is_err());
+        assert!(decode_key::<Reverse<Option<u8>>>(&[0, 0]).is_err());
+    }
+
+    #[test]
+    fn names_are_canonical() {
+        type Key1 = (String, Reverse<u64>, Option<Vec<u8>>);
+        assert_eq!(Key1::describe(), "(string, reverse u64, option bytes)");
+        assert_eq!(<[Box<u8>; 16]>::describe(), "[u8; 16]");
+        assert_eq!(
+            <(Option<Reverse<f64>>,)>::describe(),
+            "(option reverse f64,)"
+        );
+        assert_eq!(
+            <((uuid::Uuid, char), bool)>::describe(),
+            "((uuid, char), bool)"
+        );
+    }
+}

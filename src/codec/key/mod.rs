@@ -14,8 +14,8 @@
 //! bytes with the functions of these modules.
 
 mod borrowed;
-pub(crate) mod folded;
 pub(crate) mod compound;
+pub(crate) mod folded;
 pub(crate) mod number;
 mod plain;
 mod prefix;
@@ -88,4 +88,67 @@ pub(crate) fn decode_key<K: Key>(bytes: &[u8]) -> Result<K> {
     let key = K::decode(&mut reader)?;
     reader.finish()?;
     Ok(key)
+}
+
+#[cfg(test)]
+mod tests {
+    use std::fmt::Debug;
+
+    use proptest::prelude::*;
+    use uuid::Uuid;
+
+    use super::*;
+    use crate::{ErrorKind, Timestamp};
+
+    /// Bytes are refused as corrupt, or they are the one encoding of the value they give.
+    fn assert_total<K: Key + Debug>(bytes: &[u8]) {
+        let mut reader = KeyReader::new(bytes);
+        match K::decode(&mut reader) {
+            Ok(key) => {
+                let read = bytes
+                    .strip_suffix(reader.rest())
+                    .expect("the rest is a suffix");
+                assert_eq!(encode_key(&key), read, "{key:?}");
+            }
+            Err(error) => assert!(error.is(ErrorKind::Corrupt), "{error}"),
+        }
+    }
+
+    fn assert_all_total(bytes: &[u8]) {
+        assert_total::<(u8, i16, u128, i128)>(bytes);
+        assert_total::<(bool, char)>(bytes);
+        assert_total::<(f32, Reverse<f32>)>(bytes);
+        assert_total::<f64>(bytes);
+        assert_total::<(String, Vec<u8>, Reverse<String>)>(bytes);
+        assert_total::<Reverse<(Option<String>, Reverse<Vec<u8>>)>>(bytes);
+        assert_total::<[Option<Box<u16>>; 3]>(bytes);
+        assert_total::<(Uuid, Timestamp, std::time::Duration)>(bytes);
+        assert_total::<Option<std::time::Duration>>(bytes);
+    }
+
+    proptest! {
+        #[test]
+        fn any_bytes_are_a_key_or_corrupt(bytes in prop::collection::vec(any::<u8>(), 0..40)) {
+            assert_all_total(&bytes);
+        }
+
+        /// The bytes that mean something: tags, escapes, ends and their complements.
+        #[test]
+        fn bytes_that_look_like_keys_are_a_key_or_corrupt(
+            bytes in prop::collection::vec(
+                prop::sample::select(vec![0x00, 0x01, 0x02, 0x41, 0x7F, 0x80, 0xC3, 0xFE, 0xFF]),
+                0..24,
+            ),
+        ) {
+            assert_all_total(&bytes);
+        }
+
+        #[test]
+        fn what_is_left_over_behind_a_key_is_refused(key: (u64, String), tail: u8) {
+            let mut bytes = encode_key(&key);
+            assert_eq!(decode_key::<(u64, String)>(&bytes).unwrap(), key);
+            bytes.push(tail);
+            assert!(decode_key::<(u64, String)>(&bytes).is_err());
+        }
+    }
 }

@@ -15,7 +15,15 @@ use super::{AsKey, Key, KeyPrefix};
 
 /// A range of keys of type `K`, made from the ranges of std: `5..10`, `"a"..="m"`, `..`.
 ///
-/// A reversed range (`10..5`) is empty.
+/// A reversed range (`10..5`) is empty, not a mistake.
+///
+/// # Every French city of at least 100,000 people
+/// ```
+/// use larder::KeyRange;
+///
+/// let range: KeyRange<(String, u64)> = (("FR", 100_000)..=("FR", u64::MAX)).into();
+/// assert!(!range.is_empty());
+/// ```
 pub struct KeyRange<K> {
     lower: Vec<u8>,
     /// `None`: nothing is above.
@@ -31,11 +39,19 @@ impl<K: Key> KeyRange<K> {
     }
 
     /// The one key.
+    #[expect(
+        clippy::needless_pass_by_value,
+        reason = "reads as it is meant: `only(5)`"
+    )]
     pub fn only<Q: AsKey<K>>(key: Q) -> Self {
         Self::starting_with(encode_as(&key))
     }
 
     /// The keys with this prefix, such as `"par"` or `("FR",)`: see [`KeyPrefix`].
+    #[expect(
+        clippy::needless_pass_by_value,
+        reason = "reads as it is meant: `prefix((\"FR\",))`"
+    )]
     pub fn prefix<P: KeyPrefix<K>>(prefix: P) -> Self {
         let mut bytes = Vec::new();
         prefix.encode_prefix(&mut bytes);
@@ -83,7 +99,8 @@ impl<K: Key> KeyRange<K> {
 }
 
 impl<K> KeyRange<K> {
-    /// Whether no key can lie in the range: it is reversed, or its bounds meet.
+    /// Whether the range is reversed or its bounds meet, so that nothing lies in it. A range that
+    /// is not empty in this sense may still hold no key: `..0_u8`.
     #[must_use]
     pub fn is_empty(&self) -> bool {
         self.upper.as_ref().is_some_and(Vec::is_empty)
@@ -157,4 +174,70 @@ pub(crate) fn successor(mut bytes: Vec<u8>) -> Option<Vec<u8>> {
         }
     }
     None
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    fn bytes<K>(range: &KeyRange<K>) -> (&[u8], Option<&[u8]>) {
+        (&range.lower, range.upper.as_deref())
+    }
+
+    #[test]
+    fn the_successor_of_a_prefix_is_the_least_string_above_all_that_start_with_it() {
+        assert_eq!(successor(vec![1, 2]), Some(vec![1, 3]));
+        assert_eq!(successor(vec![1, 0xFF, 0xFF]), Some(vec![2]));
+        assert_eq!(successor(vec![0xFF, 0xFF]), None);
+        assert_eq!(successor(Vec::new()), None);
+    }
+
+    #[test]
+    fn bounds_stand_before_or_behind_all_entries_of_a_key() {
+        assert_eq!(
+            bytes(&KeyRange::<u8>::from(5..7)),
+            (&[5][..], Some(&[7][..]))
+        );
+        assert_eq!(
+            bytes(&KeyRange::<u8>::from(5..=7)),
+            (&[5][..], Some(&[8][..]))
+        );
+        assert_eq!(bytes(&KeyRange::<u8>::from(5..=255)), (&[5][..], None));
+        assert_eq!(
+            bytes(&KeyRange::<u8>::from(..=7)),
+            (&[][..], Some(&[8][..]))
+        );
+        let above = (Bound::Excluded(5), Bound::Unbounded);
+        assert_eq!(bytes(&KeyRange::<u8>::from(above)), (&[6][..], None));
+        assert_eq!(bytes(&KeyRange::<u8>::only(255)), (&[255][..], None));
+        assert_eq!(
+            bytes(&KeyRange::<String>::prefix("par")),
+            (&b"par"[..], Some(&b"pas"[..]))
+        );
+        assert_eq!(bytes(&KeyRange::<String>::prefix("")), (&[][..], None));
+    }
+
+    #[test]
+    #[expect(clippy::reversed_empty_ranges, reason = "they are what is tested")]
+    fn reversed_and_exhausted_ranges_are_empty_and_never_upside_down() {
+        let mut exhausted = 3..=3;
+        exhausted.next();
+        let nothing_above = (Bound::Excluded(255), Bound::Unbounded);
+        for range in [
+            KeyRange::<u8>::from(7..5),
+            KeyRange::from(5..5),
+            KeyRange::from(exhausted),
+            KeyRange::from(nothing_above),
+        ] {
+            assert!(range.is_empty(), "{range:?}");
+            assert_eq!(bytes(&range), (&[][..], Some(&[][..])));
+        }
+        assert!(!KeyRange::<u8>::from(..).is_empty());
+    }
+
+    #[test]
+    fn a_key_of_no_bytes_has_a_range() {
+        assert!(!KeyRange::<[u8; 0]>::only([0_u8; 0]).is_empty());
+        assert!(KeyRange::<[u8; 0]>::from(..[0_u8; 0]).is_empty());
+    }
 }

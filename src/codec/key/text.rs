@@ -61,3 +61,47 @@ const ESCAPE: u8 = 0x00;
 const ESCAPED_ZERO: u8 = 0xFF;
 const END_MARK: u8 = 0x01;
 const END: [u8; 2] = [ESCAPE, END_MARK];
+
+#[cfg(test)]
+mod tests {
+    use super::super::{decode_key, encode_key};
+
+    #[test]
+    fn golden_bytes_of_strings() {
+        for (text, bytes) in [
+            ("", &b"\x00\x01"[..]),
+            ("Paris", b"Paris\x00\x01"),
+            ("\0", b"\x00\xFF\x00\x01"),
+            ("a\0\0b\u{1}", b"a\x00\xFF\x00\xFFb\x01\x00\x01"),
+            ("\u{e9}", b"\xC3\xA9\x00\x01"),
+        ] {
+            assert_eq!(encode_key(&text.to_owned()), bytes);
+            assert_eq!(decode_key::<String>(bytes).unwrap(), text);
+        }
+    }
+
+    #[test]
+    fn golden_bytes_of_byte_strings() {
+        let bytes = vec![0xFF, 0x00, 0xFF, 0x01];
+        let encoded = [0xFF, 0x00, 0xFF, 0xFF, 0x01, 0x00, 0x01];
+        assert_eq!(encode_key(&bytes), encoded);
+        assert_eq!(decode_key::<Vec<u8>>(&encoded).unwrap(), bytes);
+    }
+
+    #[test]
+    fn a_text_without_its_end_or_with_a_stray_byte_behind_a_zero_is_refused() {
+        for bytes in [
+            &b""[..],
+            b"a",
+            b"a\x00",
+            b"a\x00\xFF",
+            b"a\x00\x00",
+            b"a\x00\x02\x00\x01",
+        ] {
+            assert!(decode_key::<Vec<u8>>(bytes).is_err(), "{bytes:?}");
+        }
+        assert!(decode_key::<Vec<u8>>(b"\xC3\x00\x01").is_ok());
+        let error = decode_key::<String>(b"\xC3\x00\x01").expect_err("half a character");
+        assert!(error.is(crate::ErrorKind::Corrupt), "{error}");
+    }
+}

@@ -12,7 +12,18 @@ const FLOORS: [(&str, &[&str]); 8] = [
     ("collection", &["base", "codec", "store", "schema"]),
     ("query", &["base", "codec", "store", "schema", "collection"]),
     ("txn", &["base", "codec", "store", "schema", "collection"]),
-    ("api", &["base", "codec", "store", "schema", "collection", "query", "txn"]),
+    (
+        "api",
+        &[
+            "base",
+            "codec",
+            "store",
+            "schema",
+            "collection",
+            "query",
+            "txn",
+        ],
+    ),
 ];
 
 /// The files that may hold `unsafe`, each with its argument.
@@ -57,7 +68,11 @@ fn sources() -> Vec<Source> {
             let text = fs::read_to_string(&path).unwrap();
             let relative = path.strip_prefix(&src).unwrap();
             let path = relative.to_str().unwrap().replace('\\', "/");
-            let code = if path.ends_with("/tests.rs") { String::new() } else { code_of(&text) };
+            let code = if path.ends_with("/tests.rs") {
+                String::new()
+            } else {
+                code_of(&text)
+            };
             Source { path, code, text }
         })
         .collect();
@@ -105,7 +120,10 @@ fn roots_named(source: &Source) -> Vec<String> {
 }
 
 fn first_name(path: &str) -> String {
-    path.trim().chars().take_while(|c| c.is_alphanumeric() || *c == '_').collect()
+    path.trim()
+        .chars()
+        .take_while(|c| c.is_alphanumeric() || *c == '_')
+        .collect()
 }
 
 #[test]
@@ -126,7 +144,10 @@ fn imports_go_only_downward() {
         }
     }
     assert_none("imports that go upward or sideways", &offenders);
-    assert!(checked > 100, "only {checked} imports were found: the test is blind");
+    assert!(
+        checked > 100,
+        "only {checked} imports were found: the test is blind"
+    );
 }
 
 #[test]
@@ -141,9 +162,17 @@ fn redb_is_named_only_in_the_store() {
 
 #[test]
 fn what_commits_in_one_phase_is_never_called() {
-    let banned = [".check_integrity(", ".compact(", "savepoint(", "set_durability(Durability::None"];
+    let banned = [
+        ".check_integrity(",
+        ".compact(",
+        "savepoint(",
+        "set_durability(Durability::None",
+    ];
     let offenders = mentions(&banned, &[]);
-    assert_none("calls that redb answers with a one-phase commit", &offenders);
+    assert_none(
+        "calls that redb answers with a one-phase commit",
+        &offenders,
+    );
 }
 
 #[test]
@@ -151,7 +180,12 @@ fn clocks_locks_and_atomics_come_from_base() {
     let clocks = mentions(&["SystemTime::now", "Instant::now"], &["base/clock.rs"]);
     assert_none("clocks read elsewhere than in base/clock.rs", &clocks);
     let locks = mentions(
-        &["parking_lot::", "std::sync::atomic", "std::sync::Mutex", "std::sync::RwLock"],
+        &[
+            "parking_lot::",
+            "std::sync::atomic",
+            "std::sync::Mutex",
+            "std::sync::RwLock",
+        ],
         &["base/sync.rs"],
     );
     assert_none("locks and atomics from elsewhere than base/sync.rs", &locks);
@@ -159,7 +193,10 @@ fn clocks_locks_and_atomics_come_from_base() {
 
 #[test]
 fn unsafe_stands_only_where_it_is_argued() {
-    let offenders = mentions(&["unsafe ", "allow(unsafe_code", "expect(unsafe_code"], &UNSAFE_FILES);
+    let offenders = mentions(
+        &["unsafe ", "allow(unsafe_code", "expect(unsafe_code"],
+        &UNSAFE_FILES,
+    );
     assert_none("unsafe code elsewhere", &offenders);
 }
 
@@ -188,10 +225,20 @@ fn every_file_begins_with_the_question_it_answers() {
 
 #[test]
 fn every_public_item_is_documented() {
-    let items = ["pub fn ", "pub struct ", "pub enum ", "pub trait ", "pub const ", "pub type "];
+    let items = [
+        "pub fn ",
+        "pub struct ",
+        "pub enum ",
+        "pub trait ",
+        "pub const ",
+        "pub type ",
+    ];
     let mut offenders = Vec::new();
     let mut checked = 0;
-    for source in sources().iter().filter(|source| source.code.contains("pub ")) {
+    for source in sources()
+        .iter()
+        .filter(|source| source.code.contains("pub "))
+    {
         let lines: Vec<&str> = source.text.lines().collect();
         for (i, line) in lines.iter().enumerate() {
             if !items.iter().any(|item| line.trim_start().starts_with(item)) {
@@ -211,7 +258,10 @@ fn every_public_item_is_documented() {
         }
     }
     assert_none("public items without documentation", &offenders);
-    assert!(checked > 100, "only {checked} items were found: the test is blind");
+    assert!(
+        checked > 100,
+        "only {checked} items were found: the test is blind"
+    );
 }
 
 #[test]
@@ -225,10 +275,16 @@ fn no_path_of_a_machine_is_committed() {
     }
     paths.extend(["README.md", "DESIGN.md", "CHANGELOG.md", "Cargo.toml"].map(|f| root().join(f)));
     // In two pieces, so that this file is not one of them.
-    let banned = [concat!("/wo", "rk/"), concat!("/ro", "ot/"), concat!("/ho", "me/")];
+    let banned = [
+        concat!("/wo", "rk/"),
+        concat!("/ro", "ot/"),
+        concat!("/ho", "me/"),
+    ];
     let mut offenders = Vec::new();
     for path in paths {
-        let Ok(text) = fs::read_to_string(&path) else { continue };
+        let Ok(text) = fs::read_to_string(&path) else {
+            continue;
+        };
         if path.components().any(|part| part.as_os_str() == "target") {
             continue;
         }
@@ -244,7 +300,10 @@ fn no_path_of_a_machine_is_committed() {
 /// The files, but for those excepted, whose code mentions one of the words.
 fn mentions(words: &[&str], except: &[&str]) -> Vec<String> {
     let mut found = Vec::new();
-    for source in sources().iter().filter(|source| !except.contains(&source.path.as_str())) {
+    for source in sources()
+        .iter()
+        .filter(|source| !except.contains(&source.path.as_str()))
+    {
         for word in words {
             if source.code.contains(word) {
                 found.push(format!("{}: {word}", source.path));

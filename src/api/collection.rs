@@ -13,7 +13,6 @@ use crate::codec::key::{AsKey, KeyPrefix, KeyRange};
 use crate::collection::body::Body;
 use crate::collection::tables::Tables;
 use crate::schema::catalog::Records;
-use crate::schema::layout::Route;
 use crate::schema::record::Record;
 use crate::schema::storable::Storable;
 use crate::schema::token::Field;
@@ -98,14 +97,8 @@ impl<'tx, T: Record> Collection<'tx, T> {
         let read = || {
             let body = Body::open(stored, self.bytes_max)?;
             let record = Slot::root(body.bytes(), &info.layout)?;
-            let route = Route::resolve(&info.layout, field.path(), &info.name)?;
-            let value = match route.follow(record.body, record.at)? {
-                Some(at) => Slot {
-                    body: record.body,
-                    at,
-                    layout: &route.layout,
-                }
-                .value()?,
+            let value = match record.descend(field.path(), &info.name)? {
+                Some(slot) => slot.value()?,
                 None => ValueRef::Null,
             };
             V::from_value(value, &mut Budget::new(record.body.len() as u64))
@@ -216,6 +209,10 @@ impl<T> std::fmt::Debug for Collection<'_, T> {
 }
 
 /// A key as its bytes.
+#[expect(
+    clippy::needless_pass_by_value,
+    reason = "callers have the key by value"
+)]
 pub(super) fn encoded<K: crate::codec::key::Key, Q: AsKey<K>>(key: Q) -> Vec<u8> {
     let mut bytes = Vec::with_capacity(16);
     key.encode_as(&mut bytes);

@@ -275,14 +275,19 @@ impl<T: Record> CollectionMut<'_, T> {
     }
 
     fn record_at(&self, key: &[u8]) -> Result<Option<T>> {
-        match self.tables.records().peek(key)? {
-            Some(stored) => {
-                let view: View<'_, T> =
-                    super::iter::view(self.info(), key, stored, self.bytes_max)?;
-                view.to_owned().map(Some)
-            }
-            None => Ok(None),
+        let Some(stored) = self.tables.records().peek(key)? else {
+            return Ok(None);
+        };
+        let view: View<'_, T> = super::iter::view(self.info(), key, stored, self.bytes_max)?;
+        let record = view.to_owned()?;
+        let mut own = Vec::with_capacity(key.len());
+        record.encode_key(&mut own);
+        if own == key {
+            return Ok(Some(record));
         }
+        Err(Error::corrupt(format!("the record says it has {}", show_key(&own)))
+            .during(show_key(key))
+            .during(format!("collection {:?}", <T as Record>::NAME)))
     }
 
     fn assigned_key(&self, record: &T) -> Result<Option<u64>> {

@@ -49,7 +49,6 @@ pub struct Database {
 
 impl Database {
     /// Choices for opening: records to register, cache size, limits.
-    #[must_use]
     pub fn builder() -> Builder {
         Builder::new()
     }

@@ -147,7 +147,7 @@ impl<'a, T: Record> Iterator for IndexEntries<'a, T> {
     }
 }
 
-impl<'a, T: Record> DoubleEndedIterator for IndexEntries<'a, T> {
+impl<T: Record> DoubleEndedIterator for IndexEntries<'_, T> {
     fn next_back(&mut self) -> Option<Self::Item> {
         let entry = self.range.next_back()?;
         Some(self.view(entry))

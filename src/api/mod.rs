@@ -9,6 +9,9 @@ mod database;
 mod index;
 mod iter;
 mod register;
+#[cfg(test)]
+mod tests;
+mod timestamp;
 mod transaction;
 mod view;
 

@@ -66,13 +66,12 @@ impl Envelope {
         }
         let version = decode_varint_u32(&mut input)?;
         let revision = decode_varint(&mut input)?;
-        let expires = match head & EXPIRES {
-            0 => None,
-            _ => {
-                let (expires, rest) = input.split_first_chunk::<8>().ok_or_else(cut_short)?;
-                input = rest;
-                Some(i64::from_le_bytes(*expires))
-            }
+        let expires = if head & EXPIRES == 0 {
+            None
+        } else {
+            let (expires, rest) = input.split_first_chunk::<8>().ok_or_else(cut_short)?;
+            input = rest;
+            Some(i64::from_le_bytes(*expires))
         };
         let uncompressed = match head & COMPRESSED {
             0 => None,
@@ -92,10 +91,10 @@ impl Envelope {
 
 fn encode_varint(mut value: u64, out: &mut Vec<u8>) {
     while value >= 0x80 {
-        out.push((value & 0x7F) as u8 | 0x80);
+        out.push(value.to_le_bytes()[0] | 0x80);
         value >>= 7;
     }
-    out.push(value as u8);
+    out.push(value.to_le_bytes()[0]);
 }
 
 fn decode_varint(input: &mut &[u8]) -> Result<u64> {

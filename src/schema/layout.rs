@@ -98,6 +98,14 @@ impl Layout {
         Self::of_fields(&record.fields, 0)
     }
 
+    /// The field of that name, where this is something with fields.
+    pub(crate) fn field(&self, name: &str) -> Option<&FieldLayout> {
+        match &self.kind {
+            Kind::Struct(fields) | Kind::Tuple(fields) => fields.iter().find(|f| f.name == name),
+            _ => None,
+        }
+    }
+
     /// An option of that layout.
     pub(crate) fn option(inner: Self) -> Self {
         Self {
@@ -277,18 +285,9 @@ impl Route {
                 options.push(rest);
                 (rest, layout) = (1, inner);
             }
-            let field = match &layout.kind {
-                Kind::Struct(fields) | Kind::Tuple(fields) => {
-                    fields.iter().find(|f| f.name == name)
-                }
-                _ => None,
-            };
-            let Some(field) = field else {
-                return Err(Error::new(
-                    ErrorKind::NotFound,
-                    format!("collection {collection:?} has no field {}", join(path)),
-                ));
-            };
+            let field = layout
+                .field(name)
+                .ok_or_else(|| no_such_field(path, collection))?;
             rest += field.offset;
             layout = &field.layout;
         }
@@ -317,6 +316,15 @@ impl Route {
         }
         Ok(Some(at + self.rest))
     }
+}
+
+/// The error for a path that leads to no field.
+pub(crate) fn no_such_field(path: &[impl AsRef<str>], collection: &str) -> Error {
+    let path = join(path);
+    Error::new(
+        ErrorKind::NotFound,
+        format!("collection {collection:?} has no field {path}"),
+    )
 }
 
 /// A path as people write it: `location.lat`.

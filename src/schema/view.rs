@@ -8,7 +8,7 @@ use std::time::Duration;
 
 use uuid::Uuid;
 
-use super::layout::{Fields, Kind, Layout, MapLayout, Scalar};
+use super::layout::{Fields, Kind, Layout, MapLayout, Scalar, no_such_field};
 use crate::base::{Error, Result};
 use crate::codec::timestamp::Timestamp;
 
@@ -132,6 +132,32 @@ impl<'a> Slot<'a> {
         })
     }
 
+    /// The value at the end of a path of field names. Options on the way are crossed, and lead
+    /// nowhere when they are `None`; an option at the end is part of the value.
+    ///
+    /// For a path that is followed once; [`Route`](super::layout::Route) is for more.
+    pub(crate) fn descend(self, path: &[&str], collection: &str) -> Result<Option<Self>> {
+        let mut slot = self;
+        for name in path {
+            while let Kind::Option(inner) = &slot.layout.kind {
+                match slot.option(inner)? {
+                    Some(value) => slot = value,
+                    None => return Ok(None),
+                }
+            }
+            let field = slot
+                .layout
+                .field(name)
+                .ok_or_else(|| no_such_field(path, collection))?;
+            slot = Self {
+                body: self.body,
+                at: slot.at + field.offset,
+                layout: &field.layout,
+            };
+        }
+        Ok(Some(slot))
+    }
+
     /// What an option holds.
     pub(crate) fn option(self, inner: &'a Layout) -> Result<Option<Slot<'a>>> {
         match read::<1>(self.body, self.at)? {
@@ -234,6 +260,7 @@ impl<'a> ListRef<'a> {
     }
 
     /// The elements in order.
+    #[must_use]
     pub fn iter(&self) -> impl ExactSizeIterator<Item = Result<ValueRef<'a>>> + use<'a> {
         let list = *self;
         (0..list.len()).map(move |i| {
@@ -283,6 +310,7 @@ impl<'a> MapRef<'a> {
     }
 
     /// The entries in the order of their keys.
+    #[must_use]
     pub fn iter(
         &self,
     ) -> impl ExactSizeIterator<Item = Result<(ValueRef<'a>, ValueRef<'a>)>> + use<'a> {
@@ -331,6 +359,7 @@ impl<'a> StructRef<'a> {
     }
 
     /// The names of the fields in declaration order.
+    #[must_use]
     pub fn names(&self) -> impl ExactSizeIterator<Item = &'a str> + use<'a> {
         self.fields.iter().map(|field| field.name.as_str())
     }

@@ -12,7 +12,8 @@ use super::file::LockedFile;
 use super::header::SIZE as HEADER_SIZE;
 use crate::base::sync::Mutex;
 
-const PAGE: u64 = 4096;
+const PAGE: usize = 4096;
+const PAGE_BYTES: u64 = PAGE as u64;
 
 /// A file that is read, and pages in memory that lie over it.
 #[derive(Debug)]
@@ -26,7 +27,7 @@ pub(super) struct Overlay {
 #[derive(Debug)]
 struct Memory {
     len: u64,
-    pages: BTreeMap<u64, [u8; PAGE as usize]>,
+    pages: BTreeMap<u64, [u8; PAGE]>,
 }
 
 impl Overlay {
@@ -44,10 +45,10 @@ impl Overlay {
     }
 
     /// A page of the file; zeros behind its end.
-    fn file_page(&self, number: u64) -> io::Result<[u8; PAGE as usize]> {
-        let mut page = [0; PAGE as usize];
-        let start = number * PAGE;
-        let available = usize::try_from(self.file_len.saturating_sub(start).min(PAGE))
+    fn file_page(&self, number: u64) -> io::Result<[u8; PAGE]> {
+        let mut page = [0; PAGE];
+        let start = number * PAGE_BYTES;
+        let available = usize::try_from(self.file_len.saturating_sub(start).min(PAGE_BYTES))
             .map_err(io::Error::other)?;
         if let Some(part) = page.get_mut(..available) {
             self.file.read_at(start + HEADER_SIZE as u64, part)?;
@@ -62,8 +63,8 @@ fn pieces(offset: u64, len: usize) -> impl Iterator<Item = (u64, usize, usize)> 
     let end = offset + len as u64;
     std::iter::from_fn(move || {
         (at < end).then(|| {
-            let (page, first) = (at / PAGE, at % PAGE);
-            let count = (PAGE - first).min(end - at);
+            let (page, first) = (at / PAGE_BYTES, at % PAGE_BYTES);
+            let count = (PAGE_BYTES - first).min(end - at);
             at += count;
             // Both are at most a page.
             (
@@ -109,18 +110,18 @@ impl StorageBackend for Overlay {
         let mut memory = self.memory.lock();
         if len < memory.len {
             // What is cut off reads as zero if the length grows again.
-            let first_gone = len.div_ceil(PAGE);
-            let last = memory.len.div_ceil(PAGE);
+            let first_gone = len.div_ceil(PAGE_BYTES);
+            let last = memory.len.div_ceil(PAGE_BYTES);
             for number in first_gone..last {
-                memory.pages.insert(number, [0; PAGE as usize]);
+                memory.pages.insert(number, [0; PAGE]);
             }
-            if len % PAGE != 0 {
-                let number = len / PAGE;
+            if !len.is_multiple_of(PAGE_BYTES) {
+                let number = len / PAGE_BYTES;
                 let mut page = match memory.pages.get(&number) {
                     Some(page) => *page,
                     None => self.file_page(number)?,
                 };
-                let kept = usize::try_from(len % PAGE).map_err(io::Error::other)?;
+                let kept = usize::try_from(len % PAGE_BYTES).map_err(io::Error::other)?;
                 page.iter_mut().skip(kept).for_each(|byte| *byte = 0);
                 memory.pages.insert(number, page);
             }

@@ -152,7 +152,7 @@ fn abort(inner: redb::WriteTransaction) {
         // opening repairs.
         let _ = std::thread::Builder::new()
             .spawn(move || inner.abort())
-            .map(|t| t.join());
+            .map(std::thread::JoinHandle::join);
     } else {
         let _ = inner.abort();
     }

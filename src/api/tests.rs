@@ -1,0 +1,175 @@
+//! What does a user see of bytes that nobody honest wrote? They are put in through the store floor.
+
+use std::collections::BTreeMap;
+
+use proptest::prelude::*;
+
+use super::Database;
+use crate::base::ErrorKind;
+use crate::codec::envelope::Envelope;
+use crate::schema::record::Record;
+use crate::{Result, record};
+
+#[record(name = "things", index(by_pair = (name, desc(size))))]
+#[derive(Clone, Debug, PartialEq)]
+struct Thing {
+    #[key]
+    id: u64,
+    #[unique]
+    name: String,
+    #[index(each, fold)]
+    tags: Vec<String>,
+    #[index]
+    size: Option<u32>,
+    parts: BTreeMap<String, Vec<Option<Piece>>>,
+    letter: char,
+    ok: bool,
+}
+
+#[crate::part]
+#[derive(Clone, Debug, PartialEq)]
+enum Piece {
+    Nothing,
+    Text(String),
+    Box {
+        sides: [f64; 3],
+        name: Option<Box<String>>,
+    },
+}
+
+fn thing() -> Thing {
+    let pieces = vec![
+        None,
+        Some(Piece::Nothing),
+        Some(Piece::Text("a text that is long enough".into())),
+        Some(Piece::Box {
+            sides: [1.0, 2.0, 3.0],
+            name: Some(Box::new("box".into())),
+        }),
+    ];
+    Thing {
+        id: 7,
+        name: "a name of more than eight bytes".into(),
+        tags: vec!["Short".into(), "a tag of more than eight bytes".into()],
+        size: Some(3),
+        parts: BTreeMap::from([("key".into(), pieces), ("other".into(), vec![])]),
+        letter: 'ß',
+        ok: true,
+    }
+}
+
+/// A database whose one record is `stored`, under the key 7, and has no index entries.
+fn database_with(stored: &[u8]) -> Database {
+    let db = Database::builder().register::<Thing>().in_memory().unwrap();
+    db.write(|tx| {
+        tx.mark_changed();
+        let catalog = tx.catalog();
+        let info = catalog.find(<Thing as Record>::NAME).unwrap().1.records()?.clone();
+        let mut table = tx.transaction()?.open_table(&info.table)?;
+        table.change(&7_u64.to_be_bytes(), Some(stored))?;
+        Ok(())
+    })
+    .unwrap();
+    db
+}
+
+/// Fails unless the result is a value, or `Corrupt` naming collection and key.
+fn assert_told<T>(result: Result<T>) {
+    if let Err(error) = result {
+        assert_eq!(error.kind(), ErrorKind::Corrupt, "{error}");
+        let text = error.to_string();
+        assert!(text.contains("things") && text.contains("\\x07"), "{text}");
+    }
+}
+
+/// Does everything a user can do with the one record.
+fn use_everything(stored: &[u8]) {
+    let db = database_with(stored);
+    db.check().unwrap();
+    let tx = db.read().unwrap();
+    let things = tx.collection::<Thing>().unwrap();
+    assert_told(
+        things
+            .get(7)
+            .map(|found| found.map(|view| format!("{view:?}"))),
+    );
+    assert_told(things.get_owned(7));
+    assert_told(things.field(7, Thing::NAME));
+    assert_told(things.field(7, Thing::PARTS));
+    assert_told(things.field(7, Thing::TAGS));
+    assert_told(things.field(7, Thing::LETTER));
+    assert_told(things.iter().unwrap().next().transpose());
+    assert_told(things.last());
+    db.write(|tx| {
+        let mut things = tx.collection::<Thing>()?;
+        assert_told(things.update(7, |thing| thing.ok = false));
+        assert_told(things.retain(|thing| thing.id.to_native() == 7));
+        assert_told(things.put(&thing()));
+        assert_told(things.take(7));
+        assert_told(things.remove(7));
+        Ok(())
+    })
+    .unwrap();
+}
+
+fn envelope() -> Vec<u8> {
+    let mut bytes = Vec::new();
+    Envelope {
+        version: 1,
+        revision: 1,
+        expires: None,
+        uncompressed: None,
+    }
+    .encode(&mut bytes);
+    bytes
+}
+
+fn honest() -> Vec<u8> {
+    let mut bytes = envelope();
+    thing().encode(&mut bytes).unwrap();
+    bytes
+}
+
+#[test]
+fn every_single_damaged_byte_of_a_record_is_told_or_is_another_record() {
+    let honest = honest();
+    for at in 0..honest.len() {
+        for value in [
+            0x00,
+            0x01,
+            0x7F,
+            0x80,
+            0xFF,
+            honest[at] ^ 1,
+            honest[at].wrapping_add(1),
+        ] {
+            let mut damaged = honest.clone();
+            damaged[at] = value;
+            use_everything(&damaged);
+        }
+        use_everything(&honest[..at]);
+    }
+}
+
+proptest! {
+    #![proptest_config(ProptestConfig::with_cases(512))]
+
+    #[test]
+    fn any_bytes_under_a_key_are_told(bytes: Vec<u8>, with_envelope: bool) {
+        let mut stored = if with_envelope { envelope() } else { Vec::new() };
+        stored.extend_from_slice(&bytes);
+        use_everything(&stored);
+    }
+
+    #[test]
+    fn a_record_damaged_in_several_places_is_told(
+        changes in proptest::collection::vec((any::<prop::sample::Index>(), any::<u8>()), 1..8),
+    ) {
+        let mut stored = honest();
+        for (at, value) in changes {
+            let at = at.index(stored.len());
+            stored[at] = value;
+        }
+        use_everything(&stored);
+    }
+}

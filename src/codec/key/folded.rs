@@ -2,7 +2,7 @@
 
 use super::text::{decode_string, encode_start, encode_str};
 use super::{AsKey, Key, KeyPrefix, KeyReader};
-use crate::base::Result;
+use crate::base::{Error, Result};
 
 /// Text as a folded index has it: two texts that differ in case only are the same key.
 ///
@@ -43,7 +43,11 @@ impl Key for Folded {
     }
 
     fn decode(input: &mut KeyReader<'_>) -> Result<Self> {
-        decode_string(input).map(Self)
+        let text = decode_string(input)?;
+        if fold(&text) != text {
+            return Err(Error::corrupt("a folded key holds text that is not folded"));
+        }
+        Ok(Self(text))
     }
 
     fn describe() -> String {

@@ -76,6 +76,7 @@ pub trait AsKey<K: Key> {
 }
 
 /// The encoding of a key, alone.
+#[cfg(test)]
 pub(crate) fn encode_key<K: Key>(key: &K) -> Vec<u8> {
     let mut out = Vec::new();
     key.encode(&mut out);

@@ -2,7 +2,13 @@
 
 #![allow(clippy::unwrap_used, reason = "a test that cannot go on fails")]
 
+mod buckets;
 mod collections;
 mod keys;
+mod limits;
+mod macros;
+mod model;
+mod records;
+mod scenarios;
 mod support;
 mod tidy;

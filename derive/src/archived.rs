@@ -4,6 +4,7 @@ use proc_macro2::TokenStream;
 use quote::format_ident;
 use syn::{Data, Fields, Ident};
 
+use crate::archived_enum;
 use crate::bounds::Bounds;
 use crate::model::{Body, Field, Item};
 use crate::names::name_of;
@@ -18,8 +19,27 @@ pub(crate) fn expand_item(item: &Item) -> TokenStream {
         bounds.deserialize(),
         bounds.check(),
     );
+    // For an enum, `Archive` and what it makes are written out.
+    let (archive, archive_options, archived_enum) = match &item.body {
+        Body::Struct(_) => (
+            code!(::larder::rkyv::Archive,),
+            code! {
+                bytecheck(bounds(
+                    __C: ::larder::rkyv::validation::ArchiveContext,
+                    <__C as ::larder::rkyv::rancor::Fallible>::Error: ::larder::rkyv::rancor::Source,
+                    #check
+                )),
+            },
+            TokenStream::new(),
+        ),
+        Body::Enum(_) => (
+            TokenStream::new(),
+            TokenStream::new(),
+            archived_enum::expand(item),
+        ),
+    };
     let attributes = code! {
-        #[derive(::larder::rkyv::Archive, ::larder::rkyv::Serialize, ::larder::rkyv::Deserialize)]
+        #[derive(#archive ::larder::rkyv::Serialize, ::larder::rkyv::Deserialize)]
         #[rkyv(
             crate = ::larder::rkyv,
             archive_bounds(#stored),
@@ -32,11 +52,7 @@ pub(crate) fn expand_item(item: &Item) -> TokenStream {
                 <__D as ::larder::rkyv::rancor::Fallible>::Error: ::larder::rkyv::rancor::Source,
                 #deserialize
             ),
-            bytecheck(bounds(
-                __C: ::larder::rkyv::validation::ArchiveContext,
-                <__C as ::larder::rkyv::rancor::Fallible>::Error: ::larder::rkyv::rancor::Source,
-                #check
-            )),
+            #archive_options
         )]
     };
     match &mut source.data {
@@ -48,7 +64,7 @@ pub(crate) fn expand_item(item: &Item) -> TokenStream {
         }
         Data::Union(_) => {}
     }
-    code!(#attributes #source)
+    code!(#attributes #source #archived_enum)
 }
 
 fn archive_fields(fields: &mut Fields) {

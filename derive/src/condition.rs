@@ -16,7 +16,7 @@ pub(crate) enum Condition {
     Compare {
         path: FieldPath,
         is: Comparison,
-        value: Constant,
+        value: Box<Constant>,
     },
 }
 
@@ -85,15 +85,12 @@ fn read(expression: &Expr, errors: &mut Errors) -> Option<Condition> {
             right,
             ..
         }) => {
-            let (left, right) = (read(left, errors), read(right, errors));
-            Some(Condition::All(flatten(
-                left?,
-                right?,
-                |condition| match condition {
-                    Condition::All(inner) => Ok(inner),
-                    other => Err(other),
-                },
-            )))
+            let sides = [read(left, errors), read(right, errors)];
+            flatten(sides, |side| match side {
+                Condition::All(inner) => inner,
+                other => vec![other],
+            })
+            .map(Condition::All)
         }
         Expr::Binary(ExprBinary {
             left,
@@ -101,42 +98,38 @@ fn read(expression: &Expr, errors: &mut Errors) -> Option<Condition> {
             right,
             ..
         }) => {
-            let (left, right) = (read(left, errors), read(right, errors));
-            Some(Condition::Any(flatten(
-                left?,
-                right?,
-                |condition| match condition {
-                    Condition::Any(inner) => Ok(inner),
-                    other => Err(other),
-                },
-            )))
+            let sides = [read(left, errors), read(right, errors)];
+            flatten(sides, |side| match side {
+                Condition::Any(inner) => inner,
+                other => vec![other],
+            })
+            .map(Condition::Any)
         }
         Expr::Binary(binary) => read_comparison(binary, errors),
         Expr::MethodCall(call) => read_call(call, errors),
-        other => match FieldPath::of_expression(other) {
+        other => {
+            let Some(path) = FieldPath::of_expression(other) else {
+                errors.add(other.span(), NO_CONDITION);
+                return None;
+            };
             // A field alone is a `bool`.
-            Some(path) => Some(Condition::Compare {
+            let value = Constant::Bool(true, syn::parse_quote_spanned!(other.span()=> true));
+            Some(Condition::Compare {
                 path,
                 is: Comparison::Equal,
-                value: Constant::Bool(true, syn::parse_quote_spanned!(other.span()=> true)),
-            }),
-            None => {
-                errors.add(other.span(), NO_CONDITION);
-                None
-            }
-        },
+                value: Box::new(value),
+            })
+        }
     }
 }
 
 /// `a && b && c` is one list, whichever way the parser nests it.
 fn flatten(
-    left: Condition,
-    right: Condition,
-    open: impl Fn(Condition) -> Result<Vec<Condition>, Condition>,
-) -> Vec<Condition> {
-    let mut all = open(left).unwrap_or_else(|one| vec![one]);
-    all.extend(open(right).unwrap_or_else(|one| vec![one]));
-    all
+    sides: [Option<Condition>; 2],
+    open: impl Fn(Condition) -> Vec<Condition>,
+) -> Option<Vec<Condition>> {
+    let [left, right] = sides;
+    Some([left?, right?].into_iter().flat_map(open).collect())
 }
 
 fn read_comparison(binary: &ExprBinary, errors: &mut Errors) -> Option<Condition> {
@@ -173,7 +166,11 @@ fn read_comparison(binary: &ExprBinary, errors: &mut Errors) -> Option<Condition
         );
         return None;
     }
-    Some(Condition::Compare { path, is, value })
+    Some(Condition::Compare {
+        path,
+        is,
+        value: Box::new(value),
+    })
 }
 
 /// A path on the left. `None` is not a field.
@@ -207,7 +204,7 @@ fn read_call(call: &ExprMethodCall, errors: &mut Errors) -> Option<Condition> {
     Some(Condition::Compare {
         path,
         is,
-        value: Constant::Null,
+        value: Box::new(Constant::Null),
     })
 }
 

@@ -28,7 +28,7 @@ pub(crate) fn describe(condition: &Condition) -> TokenStream {
         Condition::Compare { path, is, value } => {
             let names = path.names();
             let is = format_ident!("{is:?}");
-            let value = match value {
+            let value = match &**value {
                 Constant::Null => code!(Null),
                 Constant::Bool(value, _) => code!(Bool(#value)),
                 Constant::Integer(text, _) => text_of(&code!(Integer), text),

@@ -47,6 +47,7 @@ impl FieldPath {
         first.join(last).unwrap_or(first)
     }
 
+    #[expect(clippy::indexing_slicing, reason = "a path is never empty")]
     pub(crate) fn first(&self) -> &Step {
         // A path is made with a step and only grows.
         &self.steps[0]

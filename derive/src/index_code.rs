@@ -20,13 +20,14 @@ pub(crate) fn describe(index: &Index) -> TokenStream {
         );
         code!(::larder::__private::index_part(&[#(#names),*], #descending, #fold, #each))
     });
-    let condition = match &index.condition {
-        Some(condition) => {
-            let condition = condition_code::describe(condition);
-            code!(::core::option::Option::Some(#condition))
-        }
-        None => code!(::core::option::Option::None),
-    };
+    let condition = index
+        .condition
+        .as_ref()
+        .map(condition_code::describe)
+        .map_or_else(
+            || code!(::core::option::Option::None),
+            |condition| code!(::core::option::Option::Some(#condition)),
+        );
     code!(::larder::__private::index(#name, #unique, [#(#parts),*], #condition))
 }
 
@@ -54,14 +55,14 @@ fn single_type(part: &Part, fields: &[Field]) -> Option<TokenStream> {
     } else {
         leaf
     };
-    let span = part.fold.unwrap_or_else(|| part.path.span());
-    let key = if part.fold.is_some() {
-        code!(FoldKey > ::Folded)
+    let span = part
+        .fold
+        .unwrap_or_else(|| part.path.span())
+        .resolved_at(Span::mixed_site());
+    Some(if part.fold.is_some() {
+        quote_spanned!(span=> <#element as ::larder::__private::FoldKey>::Folded)
     } else {
-        code!(IndexKey > ::Key)
-    };
-    Some(quote_spanned! {span.resolved_at(Span::mixed_site())=>
-        <#element as ::larder::__private::#key
+        quote_spanned!(span=> <#element as ::larder::__private::IndexKey>::Key)
     })
 }
 

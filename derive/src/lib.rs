@@ -7,6 +7,7 @@
 #[macro_use]
 mod code;
 mod archived;
+mod archived_enum;
 mod bounds;
 mod condition;
 mod condition_code;
@@ -56,7 +57,7 @@ use proc_macro::TokenStream;
 /// shows, and `CityResolver`, which nobody needs to name.
 #[proc_macro_attribute]
 pub fn record(arguments: TokenStream, item: TokenStream) -> TokenStream {
-    record::expand(arguments.into(), item.into()).into()
+    record::expand(arguments.into(), &item.into()).into()
 }
 
 /// Lets a struct or an enum stand in a field of a record.
@@ -66,5 +67,5 @@ pub fn record(arguments: TokenStream, item: TokenStream) -> TokenStream {
 /// position of its variant first.
 #[proc_macro_attribute]
 pub fn part(arguments: TokenStream, item: TokenStream) -> TokenStream {
-    part::expand(arguments.into(), item.into()).into()
+    part::expand(arguments.into(), &item.into()).into()
 }

@@ -129,7 +129,7 @@ impl Item {
 }
 
 /// Reads an item, or gives its tokens back with the mistake.
-pub(crate) fn parse(item: TokenStream, what: &str) -> Result<DeriveInput, TokenStream> {
+pub(crate) fn parse(item: &TokenStream, what: &str) -> Result<DeriveInput, TokenStream> {
     syn::parse2(item.clone()).map_err(|_| {
         let error = syn::Error::new(
             Span::call_site(),

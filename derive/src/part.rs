@@ -13,7 +13,7 @@ use crate::record_checks::check_tokens;
 use crate::storable_code;
 use crate::token_code;
 
-pub(crate) fn expand(arguments: TokenStream, item: TokenStream) -> TokenStream {
+pub(crate) fn expand(arguments: TokenStream, item: &TokenStream) -> TokenStream {
     let source = match model::parse(item, "part") {
         Ok(source) => source,
         Err(code) => return code,
@@ -82,7 +82,6 @@ fn check(item: &Item, errors: &mut Errors) {
                 "a part without fields holds nothing; leave it out, or use a `bool`",
             );
         }
-        Body::Struct(_) => {}
         Body::Enum(variants) if variants.is_empty() => {
             errors.add(
                 span,
@@ -97,7 +96,7 @@ fn check(item: &Item, errors: &mut Errors) {
                 variants.len()
             ),
         ),
-        Body::Enum(_) => {}
+        Body::Struct(_) | Body::Enum(_) => {}
     }
     for field in item.all_fields() {
         if let Some(key) = &field.attributes.key {

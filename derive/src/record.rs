@@ -15,7 +15,7 @@ use crate::record_checks;
 use crate::storable_code;
 use crate::token_code;
 
-pub(crate) fn expand(arguments: TokenStream, item: TokenStream) -> TokenStream {
+pub(crate) fn expand(arguments: TokenStream, item: &TokenStream) -> TokenStream {
     let source = match model::parse(item, "record") {
         Ok(source) => source,
         Err(code) => return code,

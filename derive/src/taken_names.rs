@@ -1,7 +1,7 @@
-//! Which names of types may an enum not use plainly? Those of rkyv's derives.
+//! Which names of types may an enum not use plainly? Those of bytecheck's derive.
 //!
-//! The derives put the enum's code into a block with types of their own, called `Tag` and the like:
-//! a type of the user by such a name would be taken for theirs. So it is written `self::Tag`.
+//! The derive puts the enum's code into a block with types of its own, called `Tag` and the like:
+//! a type of the user by such a name would be taken for its own. So it is written `self::Tag`.
 
 use syn::visit_mut::VisitMut;
 use syn::{DataEnum, TypePath};
@@ -10,12 +10,10 @@ use crate::names::name_of;
 
 /// Writes `self::Tag` for `Tag`.
 pub(crate) fn qualify(data: &mut DataEnum) {
-    let mut taken: Vec<String> = ["Tag", "Discriminant", "ArchivedTag"]
-        .map(str::to_owned)
-        .into();
+    let mut taken: Vec<String> = ["Tag", "Discriminant"].map(str::to_owned).into();
     for variant in &data.variants {
         let name = name_of(&variant.ident);
-        taken.extend([format!("Variant{name}"), format!("ArchivedVariant{name}")]);
+        taken.push(format!("Variant{name}"));
     }
     let mut qualify = Qualify(taken);
     for field in data

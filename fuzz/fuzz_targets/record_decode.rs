@@ -19,7 +19,7 @@ pub struct Everything {
     ok: bool,
     letter: char,
     text: String,
-    maybe: Option<Option<String>>,
+    maybe: Option<String>,
     list: Vec<Vec<u16>>,
     array: [Option<u32>; 3],
     boxed: Box<Part>,

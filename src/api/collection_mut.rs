@@ -285,9 +285,11 @@ impl<T: Record> CollectionMut<'_, T> {
         if own == key {
             return Ok(Some(record));
         }
-        Err(Error::corrupt(format!("the record says it has {}", show_key(&own)))
-            .during(show_key(key))
-            .during(format!("collection {:?}", <T as Record>::NAME)))
+        Err(
+            Error::corrupt(format!("the record says it has {}", show_key(&own)))
+                .during(show_key(key))
+                .during(format!("collection {:?}", <T as Record>::NAME)),
+        )
     }
 
     fn assigned_key(&self, record: &T) -> Result<Option<u64>> {

@@ -64,7 +64,12 @@ fn database_with(stored: &[u8]) -> Database {
     db.write(|tx| {
         tx.mark_changed();
         let catalog = tx.catalog();
-        let info = catalog.find(<Thing as Record>::NAME).unwrap().1.records()?.clone();
+        let info = catalog
+            .find(<Thing as Record>::NAME)
+            .unwrap()
+            .1
+            .records()?
+            .clone();
         let mut table = tx.transaction()?.open_table(&info.table)?;
         table.change(&7_u64.to_be_bytes(), Some(stored))?;
         Ok(())

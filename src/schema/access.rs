@@ -97,11 +97,6 @@ impl<B: SteadyBytes, T: Storable> Validated<B, T> {
             .get(self.body.clone())
             .unwrap_or_default()
     }
-
-    /// What holds the bytes.
-    pub(crate) fn holder(&self) -> &B {
-        &self.holder
-    }
 }
 
 impl<B: SteadyBytes, T: Storable> Deref for Validated<B, T> {

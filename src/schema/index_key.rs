@@ -7,6 +7,7 @@ use std::time::Duration;
 use uuid::Uuid;
 
 use crate::codec::key::Key;
+use crate::codec::key::folded::Folded;
 use crate::codec::timestamp::Timestamp;
 
 /// A field that an index of its own can have, or that can be a part of a compound index.
@@ -124,6 +125,7 @@ indexed!(
     Uuid,
     Timestamp,
     Duration,
+    Folded,
     Vec<u8>
 );
 
@@ -172,8 +174,8 @@ impl<T: EachKey> EachKey for Box<T> {
 }
 
 impl FoldKey for String {
-    type Folded = Self;
-    type Whole = Self;
+    type Folded = Folded;
+    type Whole = Folded;
 }
 
 impl<T: FoldKey> FoldKey for Option<T> {

@@ -78,3 +78,6 @@ pub trait Record: Storable + 'static {
         Self::from_stored(body::access::<Self>(body)?)
     }
 }
+
+#[cfg(test)]
+mod tests;

@@ -78,6 +78,7 @@ pub trait Storable: Sized {
 
     /// What a field has that the stored record does not know, if that needs no saying.
     #[doc(hidden)]
+    #[must_use]
     fn absent() -> Option<Self> {
         None
     }

@@ -10,6 +10,14 @@
 //! in short alternating rounds: those ratios, printed last, are what the targets are about. Absolute
 //! times of a busy machine mean little, ratios of one run hold.
 
+#![allow(
+    clippy::pedantic,
+    clippy::indexing_slicing,
+    clippy::disallowed_methods,
+    clippy::manual_is_multiple_of,
+    reason = "a benchmark measures time, and stops where its own numbers are wrong"
+)]
+
 /// Records in each database.
 const RECORDS: usize = 100_000;
 /// Pseudo-random keys (and starts of ranges) that every reading side walks through alike.

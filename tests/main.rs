@@ -1,6 +1,13 @@
 //! The integration tests, one module a subject, in one binary.
 
-#![allow(clippy::unwrap_used, reason = "a test that cannot go on fails")]
+#![allow(
+    clippy::pedantic,
+    clippy::unwrap_used,
+    clippy::indexing_slicing,
+    unreachable_pub,
+    unused_qualifications,
+    reason = "a test that cannot go on fails, and nothing depends on it"
+)]
 
 mod buckets;
 mod collections;

@@ -135,8 +135,7 @@ fn load(db: &Database, report: &mut Report) -> Result<()> {
     while cities.peek().is_some() {
         loaded += db.try_write(|tx| -> Result<u64> {
             let batch = cities.by_ref().take(BATCH).inspect(|_| progress.inc(1));
-            tx.collection::<City>()?
-                .try_load(batch.map(|city| Ok::<_, Box<dyn Error>>(city?)))
+            tx.collection::<City>()?.try_load(batch)
         })?;
     }
     progress.finish_and_clear();

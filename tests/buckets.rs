@@ -132,7 +132,7 @@ fn typed_keys_sort_by_value_and_read_back() {
         .collect();
     assert_eq!(found, [i64::MIN, -3, -1, 0, 5, i64::MAX]);
     assert_eq!(numbers.range(-3..5).unwrap().count(), 3);
-    assert_eq!(&*numbers.get(&-3).unwrap().unwrap(), b"-3");
+    assert_eq!(&*numbers.get(-3).unwrap().unwrap(), b"-3");
     let pairs = tx.bucket_of::<(String, Reverse<u32>)>("pairs").unwrap();
     let found: Vec<_> = pairs
         .iter()

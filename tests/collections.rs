@@ -23,7 +23,7 @@ fn city(id: u64, country: &str, population: u64) -> City {
     City {
         id,
         slug: format!("slug-{id}"),
-        elevation: (id % 2 == 0).then_some(id as i32),
+        elevation: id.is_multiple_of(2).then_some(id as i32),
         names: vec![format!("name-{id}"), "town".into(), "town".into()],
         country: country.into(),
         population,

@@ -185,8 +185,8 @@ fn a_bucket_refuses_long_keys_and_values_and_the_rest_is_committed() {
         bucket.put(b"full", [7; 1000])?;
         limit(bucket.put(b"more", [7; 1001]));
         limit(bucket.put(b"full", [7; 1001]));
-        limit(bucket.put(&vec![7; 4097], "value"));
-        bucket.put(&vec![7; 4000], "value")?;
+        limit(bucket.put(vec![7; 4097], "value"));
+        bucket.put(vec![7; 4000], "value")?;
         Ok(())
     })
     .unwrap();

@@ -11,11 +11,16 @@
 
 mod buckets;
 mod collections;
+mod concurrency;
 mod keys;
 mod limits;
 mod macros;
+mod misuse;
 mod model;
+mod opening;
+mod pitfalls;
 mod records;
+mod registration;
 mod scenarios;
 mod support;
 mod tidy;

@@ -33,6 +33,10 @@ enum Piece {
     Text(String),
     Box {
         sides: [f64; 3],
+        #[expect(
+            clippy::box_collection,
+            reason = "a box in an option is what is tested"
+        )]
         name: Option<Box<String>>,
     },
 }

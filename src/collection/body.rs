@@ -163,7 +163,7 @@ mod tests {
             (vec![7; 100], false),
             (vec![7; 101], true),
             (vec![7; 10_000], true),
-            ((0..102_u32).map(|i| (i * 151 % 256) as u8).collect(), false),
+            ((0..102_u8).map(|i| i.wrapping_mul(151)).collect(), false),
         ] {
             let stored = sealed(&body);
             assert_eq!(stored.len() < body.len(), compressed);

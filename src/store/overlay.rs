@@ -166,7 +166,9 @@ mod tests {
     fn writes_are_read_back_and_the_file_stays_as_it_is() {
         let directory = tempfile::tempdir().unwrap();
         let path = directory.path().join("file");
-        let original: Vec<u8> = (0..HEADER_SIZE + 10_000).map(|i| (i % 251) as u8).collect();
+        let original: Vec<u8> = (0..HEADER_SIZE + 10_000)
+            .map(|i| u8::try_from(i % 251).unwrap())
+            .collect();
         std::fs::write(&path, &original).unwrap();
         let overlay = Overlay::new(LockedFile::open(&path, true).ok().unwrap()).unwrap();
         let mut model = original[HEADER_SIZE..].to_vec();

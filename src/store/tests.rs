@@ -62,10 +62,10 @@ impl StorageBackend for Disk {
     }
 
     fn sync_data(&self) -> Result<(), io::Error> {
-        match self.broken.load(Ordering::SeqCst) {
-            true => Err(io::Error::other("the disk is broken")),
-            false => Ok(()),
+        if self.broken.load(Ordering::SeqCst) {
+            return Err(io::Error::other("the disk is broken"));
         }
+        Ok(())
     }
 
     fn write(&self, offset: u64, data: &[u8]) -> Result<(), io::Error> {
@@ -229,13 +229,13 @@ fn a_change_left_half_done_cannot_be_committed() {
     let disk = Disk::default();
     let store = disk.open();
     let transaction = store.begin_write().unwrap();
-    let change = transaction.begin_change();
+    // Never finished, as after an error or a panic of ours.
+    let _change = transaction.begin_change();
     transaction
         .open_table("t")
         .unwrap()
         .change(b"half", Some(b"1"))
         .unwrap();
-    drop(change);
     let error = store.commit(transaction).unwrap_err();
     assert_eq!(error.kind(), ErrorKind::Io, "{error}");
     assert!(keys(&store).is_empty());

@@ -24,6 +24,7 @@ pub(super) struct Stage {
 #[derive(Debug)]
 enum Failure {
     Wanted,
+    #[expect(dead_code, reason = "shown by Debug when a history fails")]
     Larder(Error),
 }
 

@@ -1,7 +1,7 @@
 //! The attribute macros of larder: `#[record]` and `#[part]`.
 //!
-//! A macro reads its item into a model ([`model`], [`record_arguments`]), checks it and reports every
-//! mistake at once ([`errors`]), and only then writes code. It decides nothing by the spelling of
+//! A macro reads its item into a model (`model`, `record_arguments`), checks it and reports every
+//! mistake at once (`errors`), and only then writes code. It decides nothing by the spelling of
 //! a type: the traits `Storable` and `IndexKey` of larder do.
 
 #[macro_use]

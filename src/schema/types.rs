@@ -1,7 +1,7 @@
 //! What is a record made of? Types, record descriptors and index definitions, as data.
 //!
 //! Only names and types are kept, never offsets: those are recomputed from the types when a
-//! descriptor is loaded ([`layout`](super::layout)), so that a file cannot forge them.
+//! descriptor is loaded (`schema/layout.rs`), so that a file cannot forge them.
 
 use std::fmt;
 

@@ -67,9 +67,15 @@ struct Contact {
 fn main() -> Result<()> {
     let workload = Workload::generate(RECORDS);
     let directory = tempfile::tempdir()?;
-    let larder = larder_of(&directory, "larder", CACHE_BYTES, &workload.shuffled)?;
-    let by_hand = ByHand::create(&directory, "by-hand")?;
-    by_hand.load(workload.shuffled.clone())?;
+    larder_of(&directory, "larder", CACHE_BYTES, &workload.shuffled)?.close()?;
+    ByHand::create(&directory, "by-hand")?.load(workload.shuffled.clone())?;
+    // Opened anew, both fill their caches by the same reads in the same order, or what a load left
+    // where in memory would be measured.
+    let larder = Database::builder()
+        .cache_size(CACHE_BYTES)
+        .register::<Contact>()
+        .open_existing(directory.path().join("larder"))?;
+    let by_hand = ByHand::open(&directory, "by-hand")?;
     // One read transaction on each side, held open with its tables.
     let tx = larder.read()?;
     let contacts = tx.collection::<Contact>()?;
@@ -456,6 +462,13 @@ impl ByHand {
             tx.open_table(table)?;
         }
         tx.commit()?;
+        Ok(Self { db })
+    }
+
+    fn open(directory: &TempDir, name: &str) -> Result<Self> {
+        let db = redb::Database::builder()
+            .set_cache_size(CACHE_BYTES)
+            .open(directory.path().join(name))?;
         Ok(Self { db })
     }
 

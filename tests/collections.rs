@@ -83,3 +83,30 @@ fn a_failed_unique_insert_leaves_no_index_entry() {
     })
     .unwrap();
 }
+
+#[test]
+fn a_load_too_large_for_one_thread_is_refused_whole_or_written_whole() {
+    let db = db();
+    let mut cities: Vec<City> = (0..6_000)
+        .rev()
+        .map(|id| city(id, "FR", id % 100))
+        .collect();
+    cities[17].slug = cities[4_711].slug.clone();
+    db.write(|tx| {
+        let mut collection = tx.collection::<City>()?;
+        let error = collection.load(cities.clone()).unwrap_err();
+        assert_eq!(error.kind(), ErrorKind::Conflict);
+        assert!(error.to_string().contains("by_slug"), "{error}");
+        assert!(collection.is_empty()?);
+        assert!(collection.by(City::BY_SLUG).is_empty()?);
+        cities[17].slug = "its-own".into();
+        assert_eq!(collection.load(cities.clone())?, 6_000);
+        // What is there already is refused as well.
+        let error = collection.insert_many(&cities).unwrap_err();
+        assert_eq!(error.kind(), ErrorKind::Conflict);
+        Ok(())
+    })
+    .unwrap();
+    let tx = db.read().unwrap();
+    assert_eq!(tx.collection::<City>().unwrap().len().unwrap(), 6_000);
+}

@@ -10,12 +10,18 @@ use crate::names::token_of;
 /// The constants of the named fields and of the indexes.
 pub(crate) fn expand(item: &Item, fields: &[Field], indexes: &[Index]) -> TokenStream {
     let (ident, vis) = (&item.ident, &item.vis);
-    let fields = fields.iter().filter(|field| is_named(field)).map(|field| {
+    let named = fields
+        .iter()
+        .enumerate()
+        .filter(|(_, field)| is_named(field));
+    let fields = named.map(|(position, field)| {
+        // Only a hint: the field is found by its name where it is wrong.
+        let position = u16::try_from(position).unwrap_or(u16::MAX);
         let (token, name, ty) = (token_of(&field.name, field.span), &field.name, &field.ty);
         let doc = format!("The field `{name}`, for filters and sorts.");
         code! {
             #[doc = #doc]
-            #vis const #token: ::larder::Field<#ident, #ty> = ::larder::Field::new(#name);
+            #vis const #token: ::larder::Field<#ident, #ty> = ::larder::Field::new(#name, #position);
         }
     });
     let indexes = indexes.iter().filter_map(|index| {

@@ -7,6 +7,7 @@ use super::collection::{count, encoded};
 use crate::base::name::check_name;
 use crate::base::sync::Arc;
 use crate::base::{Error, Result};
+use crate::codec::key::scratch::with_encoded;
 use crate::codec::key::{AsKey, Key, KeyPrefix, KeyRange, decode_key};
 use crate::collection::write::check_key;
 use crate::schema::catalog::{Bucket as Info, Member, StoredCollection, StoredKind};
@@ -68,12 +69,12 @@ impl std::fmt::Debug for BucketValue<'_> {
 impl<'tx, K: Key> Bucket<'tx, K> {
     /// The value under a key, for as long as the transaction lives.
     pub fn get<Q: AsKey<K>>(&self, key: Q) -> Result<Option<BucketValue<'tx>>> {
-        Ok(self.table().get(&encoded(key))?.map(BucketValue))
+        with_encoded(key, |key| Ok(self.table().get(key)?.map(BucketValue)))
     }
 
     /// Whether there is a value under a key.
     pub fn contains<Q: AsKey<K>>(&self, key: Q) -> Result<bool> {
-        Ok(self.table().peek(&encoded(key))?.is_some())
+        with_encoded(key, |key| Ok(self.table().peek(key)?.is_some()))
     }
 
     /// How many entries there are; takes constant time.

@@ -5,18 +5,17 @@ use std::marker::PhantomData;
 use super::index::{IndexReader, IndexToken};
 use super::iter::{Iter, view};
 use super::view::View;
-use crate::base::error::Context;
-use crate::base::name::show_key;
 use crate::base::sync::Arc;
 use crate::base::{Error, ErrorKind, Result};
+use crate::codec::key::scratch::with_encoded;
 use crate::codec::key::{AsKey, KeyPrefix, KeyRange};
-use crate::collection::body::Body;
+use crate::collection::read::{self, FieldPath};
 use crate::collection::tables::Tables;
 use crate::schema::catalog::Records;
 use crate::schema::record::Record;
 use crate::schema::storable::Storable;
 use crate::schema::token::Field;
-use crate::schema::view::{Budget, Slot, ValueRef};
+use crate::schema::view::{Budget, ValueRef};
 use crate::store::{ALL, ReadTable};
 
 /// The records of type `T` in one transaction, ordered by their primary key.
@@ -54,11 +53,10 @@ impl<'tx, T: Record> Collection<'tx, T> {
     /// # Errors
     /// [`Corrupt`](crate::ErrorKind::Corrupt) when the record is damaged.
     pub fn get<Q: AsKey<T::Key>>(&self, key: Q) -> Result<Option<View<'tx, T>>> {
-        let key = encoded(key);
-        match self.tables.records().get(&key)? {
-            Some(stored) => view(self.info(), &key, stored, self.bytes_max).map(Some),
+        with_encoded(key, |key| match self.tables.records().get(key)? {
+            Some(stored) => view(self.info(), key, stored, self.bytes_max).map(Some),
             None => Ok(None),
-        }
+        })
     }
 
     /// The record with that key, as its Rust type.
@@ -90,28 +88,25 @@ impl<'tx, T: Record> Collection<'tx, T> {
         let Some(info) = self.info() else {
             return Ok(None);
         };
-        let key = encoded(key);
-        let Some(stored) = self.tables.records().peek(&key)? else {
-            return Ok(None);
+        let path = FieldPath {
+            names: field.path(),
+            positions: field.positions(),
         };
-        let read = || {
-            let body = Body::open(stored, self.bytes_max)?;
-            let record = Slot::root(body.bytes(), &info.layout)?;
-            let value = match record.descend(field.path(), &info.name)? {
-                Some(slot) => slot.value()?,
-                None => ValueRef::Null,
-            };
-            V::from_value(value, &mut Budget::new(record.body.len() as u64))
+        let mut found = None;
+        let mut read = |value: ValueRef<'_>, body: &[u8]| {
+            found = Some(V::from_value(value, &mut Budget::new(body.len() as u64))?);
+            Ok(())
         };
-        read()
-            .map(Some)
-            .context(|| show_key(&key))
-            .context(|| format!("collection {:?}", info.name))
+        with_encoded(key, |key| {
+            let records = self.tables.records();
+            read::field(records, info, self.bytes_max, key, &path, &mut read)
+        })?;
+        Ok(found)
     }
 
     /// Whether there is a record with that key; the record is not read.
     pub fn contains<Q: AsKey<T::Key>>(&self, key: Q) -> Result<bool> {
-        Ok(self.tables.records().peek(&encoded(key))?.is_some())
+        with_encoded(key, |key| Ok(self.tables.records().peek(key)?.is_some()))
     }
 
     /// How many records there are; takes constant time.

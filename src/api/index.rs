@@ -2,10 +2,11 @@
 
 use std::marker::PhantomData;
 
-use super::collection::{Collection, count, encoded};
+use super::collection::{Collection, count};
 use super::iter::{IndexEntries, Source};
 use super::view::View;
 use crate::base::{Error, ErrorKind, Result};
+use crate::codec::key::scratch::with_encoded;
 use crate::codec::key::{AsKey, Key, KeyPrefix, KeyRange};
 use crate::schema::catalog::Index as IndexInfo;
 use crate::schema::record::Record;
@@ -146,11 +147,10 @@ impl<'c, T: Record, K: Key> IndexReader<'c, '_, T, Unique<T, K>> {
     /// The one record with that index key.
     pub fn get<Q: AsKey<K>>(&self, key: Q) -> Result<Option<View<'c, T>>> {
         let (table, source) = self.resolve()?;
-        let entry = encoded(key);
-        match (table.peek(&entry)?, source) {
-            (Some(key), Some(source)) => source.view(&entry, &key).map(Some),
+        with_encoded(key, |entry| match (table.peek(entry)?, source) {
+            (Some(key), Some(source)) => source.view(entry, &key).map(Some),
             _ => Ok(None),
-        }
+        })
     }
 }
 

@@ -3,10 +3,10 @@
 use std::marker::PhantomData;
 
 use super::view::View;
-use crate::base::error::Context;
 use crate::base::name::show_key;
 use crate::base::{Error, Result};
 use crate::collection::body::Body;
+use crate::collection::read::at;
 use crate::schema::catalog::{Index, Records};
 use crate::schema::record::Record;
 use crate::store::{Bytes, Range, ReadTable};
@@ -39,17 +39,17 @@ impl<'a, T: Record> Iter<'a, T> {
 }
 
 /// Opens a stored record; an error names collection and key.
+#[inline]
 pub(super) fn view<'a, T: Record>(
     info: Option<&Records>,
     key: &[u8],
     stored: Bytes<'a>,
     bytes_max: usize,
 ) -> Result<View<'a, T>> {
-    let collection = || format!("collection {:?}", info.map_or(T::NAME, |info| &info.name));
-    Body::open(stored, bytes_max)
-        .and_then(View::new)
-        .context(|| show_key(key))
-        .context(collection)
+    match Body::open(stored, bytes_max).and_then(View::new) {
+        Ok(view) => Ok(view),
+        Err(error) => Err(at(error, info.map_or(T::NAME, |info| &info.name), key)),
+    }
 }
 
 impl<'a, T: Record> Iterator for Iter<'a, T> {
@@ -95,14 +95,6 @@ impl<'a, T: Record> IndexEntries<'a, T> {
             _record: PhantomData,
         }
     }
-
-    fn view(&self, entry: Result<(Bytes<'a>, Bytes<'a>)>) -> Result<View<'a, T>> {
-        let (entry, value) = entry?;
-        let Some(source) = &self.source else {
-            return Err(Error::corrupt("an index without a collection has entries"));
-        };
-        source.view(&entry, &value)
-    }
 }
 
 impl<'a> Source<'a> {
@@ -142,15 +134,18 @@ impl<'a, T: Record> Iterator for IndexEntries<'a, T> {
     type Item = Result<View<'a, T>>;
 
     fn next(&mut self) -> Option<Self::Item> {
-        let entry = self.range.next()?;
-        Some(self.view(entry))
+        // Without a collection there is no entry either.
+        let source = self.source.as_ref()?;
+        self.range
+            .next_with(|entry, value| source.view(entry, value))
     }
 }
 
 impl<T: Record> DoubleEndedIterator for IndexEntries<'_, T> {
     fn next_back(&mut self) -> Option<Self::Item> {
-        let entry = self.range.next_back()?;
-        Some(self.view(entry))
+        let source = self.source.as_ref()?;
+        self.range
+            .next_back_with(|entry, value| source.view(entry, value))
     }
 }
 

@@ -55,14 +55,12 @@ impl Envelope {
     }
 
     /// Reads the envelope; gives it and the offset of the body.
+    #[inline]
     pub(crate) fn decode(bytes: &[u8]) -> Result<(Self, usize)> {
         let mut input = bytes;
         let head = take(&mut input)?;
         if head & FORMAT_MASK != FORMAT || head & !(FORMAT_MASK | COMPRESSED | EXPIRES) != 0 {
-            return Err(Error::new(
-                ErrorKind::Corrupt,
-                format!("the envelope has format {head:#04x}, which this version does not know"),
-            ));
+            return Err(unknown_format(head));
         }
         let version = decode_varint_u32(&mut input)?;
         let revision = decode_varint(&mut input)?;
@@ -97,38 +95,57 @@ fn encode_varint(mut value: u64, out: &mut Vec<u8>) {
     out.push(value.to_le_bytes()[0]);
 }
 
+#[inline]
 fn decode_varint(input: &mut &[u8]) -> Result<u64> {
-    let mut value = 0_u64;
-    for shift in (0..64).step_by(7) {
+    let (mut value, mut shift) = (0_u64, 0);
+    loop {
         let byte = take(input)?;
         let bits = u64::from(byte & 0x7F);
-        if shift == 63 && bits > 1 {
-            break;
+        // The tenth byte holds one bit; and the shortest form does not end in zeros.
+        if (shift == 63 && byte > 1) || (byte == 0 && shift > 0) {
+            return Err(too_long());
         }
         value |= bits << shift;
         if byte & 0x80 == 0 {
-            if byte == 0 && shift > 0 {
-                break;
-            }
             return Ok(value);
         }
+        shift += 7;
     }
-    Err(Error::corrupt("a number in the envelope is too long"))
 }
 
+#[inline]
 fn decode_varint_u32(input: &mut &[u8]) -> Result<u32> {
-    u32::try_from(decode_varint(input)?)
-        .map_err(|_| Error::corrupt("a number in the envelope is too large"))
+    u32::try_from(decode_varint(input)?).map_err(|_| too_large())
 }
 
+#[inline]
 fn take(input: &mut &[u8]) -> Result<u8> {
     let (first, rest) = input.split_first().ok_or_else(cut_short)?;
     *input = rest;
     Ok(*first)
 }
 
+#[cold]
 fn cut_short() -> Error {
     Error::corrupt("the envelope is cut short")
+}
+
+#[cold]
+fn too_long() -> Error {
+    Error::corrupt("a number in the envelope is too long")
+}
+
+#[cold]
+fn too_large() -> Error {
+    Error::corrupt("a number in the envelope is too large")
+}
+
+#[cold]
+fn unknown_format(head: u8) -> Error {
+    Error::new(
+        ErrorKind::Corrupt,
+        format!("the envelope has format {head:#04x}, which this version does not know"),
+    )
 }
 
 #[cfg(test)]

@@ -1,5 +1,8 @@
 //! How does a record's body lie in its table? Behind its envelope, compressed where that pays.
 
+use std::borrow::Cow;
+
+use crate::base::limits::BODY_BYTES_MAX_DEFAULT;
 use crate::base::{Error, Result};
 use crate::codec::envelope::Envelope;
 use crate::store::Bytes;
@@ -94,34 +97,19 @@ pub(crate) struct Body<'a> {
 
 impl<'a> Body<'a> {
     /// Opens what lies in a table.
+    #[inline]
     pub(crate) fn open(stored: Bytes<'a>, bytes_max: usize) -> Result<Self> {
         let (envelope, start) = Envelope::decode(&stored)?;
-        let Some(uncompressed) = envelope.uncompressed else {
-            return Ok(Self {
-                bytes: stored,
-                start,
-                envelope,
-            });
+        let (bytes, start) = match envelope.uncompressed {
+            None => (stored, start),
+            Some(length) => {
+                let compressed = stored.get(start..).unwrap_or_default();
+                (Bytes::owned(uncompress(compressed, length, bytes_max)?), 0)
+            }
         };
-        let uncompressed = uncompressed as usize;
-        // The limit may have been lowered since; a body is refused only beyond what a file can hold.
-        if uncompressed > bytes_max.max(crate::base::limits::BODY_BYTES_MAX_DEFAULT) {
-            return Err(Error::corrupt(format!(
-                "a compressed body claims {uncompressed} bytes, more than the limit"
-            )));
-        }
-        let compressed = stored.get(start..).unwrap_or_default();
-        let bytes = zstd::bulk::decompress(compressed, uncompressed)
-            .map_err(|error| Error::corrupt("a body cannot be uncompressed").because(error))?;
-        if bytes.len() != uncompressed {
-            return Err(Error::corrupt(format!(
-                "a compressed body has {} bytes, its envelope says {uncompressed}",
-                bytes.len()
-            )));
-        }
         Ok(Self {
-            bytes: Bytes::owned(bytes),
-            start: 0,
+            bytes,
+            start,
             envelope,
         })
     }
@@ -135,6 +123,37 @@ impl<'a> Body<'a> {
     pub(crate) fn bytes(&self) -> &[u8] {
         self.bytes.get(self.start..).unwrap_or_default()
     }
+}
+
+/// The record's bytes within what lies in a table, for a single look at them.
+#[inline]
+pub(crate) fn look(stored: &[u8], bytes_max: usize) -> Result<Cow<'_, [u8]>> {
+    let (envelope, start) = Envelope::decode(stored)?;
+    let body = stored.get(start..).unwrap_or_default();
+    match envelope.uncompressed {
+        None => Ok(Cow::Borrowed(body)),
+        Some(length) => uncompress(body, length, bytes_max).map(Cow::Owned),
+    }
+}
+
+#[cold]
+fn uncompress(compressed: &[u8], length: u32, bytes_max: usize) -> Result<Vec<u8>> {
+    let length = length as usize;
+    // The limit may have been lowered since; a body is refused only beyond what a file can hold.
+    if length > bytes_max.max(BODY_BYTES_MAX_DEFAULT) {
+        return Err(Error::corrupt(format!(
+            "a compressed body claims {length} bytes, more than the limit"
+        )));
+    }
+    let bytes = zstd::bulk::decompress(compressed, length)
+        .map_err(|error| Error::corrupt("a body cannot be uncompressed").because(error))?;
+    if bytes.len() != length {
+        return Err(Error::corrupt(format!(
+            "a compressed body has {} bytes, its envelope says {length}",
+            bytes.len()
+        )));
+    }
+    Ok(bytes)
 }
 
 #[cfg(test)]

@@ -9,8 +9,9 @@ use super::body::Sealed;
 use super::tables::WritingTables;
 use super::write::{check_key, exists, index_keys, taken};
 use crate::base::name::show_key;
+use crate::base::sync::Mutex;
 use crate::base::{Error, Result};
-use crate::schema::catalog::Records;
+use crate::schema::catalog::{Index, Records};
 use crate::schema::index::Scratch;
 use crate::store::{ALL, ReadTable, WriteTable};
 
@@ -139,37 +140,83 @@ impl<'c> Load<'c> {
             indexes,
             ..
         } = &mut self;
-        prepare(arena, records, &tables.records)
-            .map_err(|key| key.error(|key| exists().during(show_key(key))))?;
-        for ((index, entries), table) in info.indexes.iter().zip(&mut *indexes).zip(&tables.indexes)
-        {
-            prepare(arena, entries, table)
-                .map_err(|key| key.error(|key| taken(index).during(show_key(key))))?;
-        }
+        let arena = arena.as_slice();
+        let entries = std::iter::once(records).chain(indexes);
+        let mut parts: Vec<Part<'_, '_>> = std::iter::once(None)
+            .chain(info.indexes.iter().map(Some))
+            .zip(entries)
+            .zip(std::iter::once(&mut tables.records).chain(&mut tables.indexes))
+            .map(|((index, entries), table)| Part {
+                index,
+                entries,
+                table,
+            })
+            .collect();
+        in_parallel(&mut parts, |part| part.prepare(arena))?;
         let change = tables.transaction.begin_change();
-        append(arena, records, &mut tables.records)?;
-        for (entries, table) in indexes.iter().zip(&mut tables.indexes) {
-            append(arena, entries, table)?;
-        }
+        in_parallel(&mut parts, |part| append(arena, part.entries, part.table))?;
         change.finish();
         Ok(self.len())
     }
 }
+
+/// One table of the collection, and what goes into it.
+struct Part<'l, 'tx> {
+    /// `None`: the table of the records.
+    index: Option<&'l Index>,
+    entries: &'l mut Vec<Entry>,
+    table: &'l mut WriteTable<'tx>,
+}
+
+impl Part<'_, '_> {
+    fn prepare(&mut self, arena: &[u8]) -> Result<()> {
+        prepare(arena, self.entries, self.table).map_err(|refusal| match refusal {
+            Refusal::Taken(key) => self.index.map_or_else(exists, taken).during(show_key(key)),
+            Refusal::Failed(error) => error,
+        })
+    }
+}
+
+/// Does the same work on each part: the tables of a transaction do not share pages, so a large load
+/// uses the processor's cores. The error is that of the first part that has one, in their order.
+fn in_parallel<'l, 'tx>(
+    parts: &mut [Part<'l, 'tx>],
+    work: impl Fn(&mut Part<'l, 'tx>) -> Result<()> + Sync,
+) -> Result<()> {
+    let entries: usize = parts.iter().map(|part| part.entries.len()).sum();
+    let threads = std::thread::available_parallelism().map_or(1, usize::from);
+    if threads == 1 || entries < PARALLEL_ENTRIES_MIN {
+        return parts.iter_mut().try_for_each(work);
+    }
+    let mut results: Vec<Result<()>> = parts.iter().map(|_| Ok(())).collect();
+    let waiting = Mutex::new(parts.iter_mut().zip(&mut results));
+    let worker = || {
+        while let Some((part, result)) = { waiting.lock().next() } {
+            *result = work(part);
+        }
+    };
+    // A worker's panic comes out of the scope: the change stays unfinished, and cannot be committed.
+    std::thread::scope(|scope| {
+        for _ in 1..threads.min(THREADS_MAX) {
+            // Without another thread this one does it all.
+            let _ = std::thread::Builder::new().spawn_scoped(scope, worker);
+        }
+        worker();
+    });
+    results.into_iter().collect()
+}
+
+/// Below this a thread costs more than it brings.
+const PARALLEL_ENTRIES_MIN: usize = 20_000;
+
+/// More would wait for memory and for redb's allocator.
+const THREADS_MAX: usize = 4;
 
 /// Why entries cannot go into a table.
 enum Refusal<'a> {
     /// This key is there already, or twice in the load.
     Taken(&'a [u8]),
     Failed(Error),
-}
-
-impl Refusal<'_> {
-    fn error(self, taken: impl FnOnce(&[u8]) -> Error) -> Error {
-        match self {
-            Self::Taken(key) => taken(key),
-            Self::Failed(error) => error,
-        }
-    }
 }
 
 /// Sorts entries by key, and refuses a key that occurs twice or is in the table.

@@ -54,6 +54,7 @@ unsafe impl SteadyBytes for Arc<[u8]> {
 // SAFETY: either a vector, which changes only through `&mut`, or redb's guard of a page, which
 // keeps that page alive and unchanged: redb never writes into a page that somebody holds.
 unsafe impl SteadyBytes for Bytes<'_> {
+    #[inline]
     fn bytes(&self) -> &[u8] {
         self
     }
@@ -75,12 +76,9 @@ impl<B: SteadyBytes, T: Storable> Validated<B, T> {
     ///
     /// [`Corrupt`](crate::ErrorKind::Corrupt) if that is not a `T`, or lies outside.
     pub(crate) fn new(holder: B, body: Range<usize>) -> Result<Self> {
-        let bytes = holder.bytes().get(body.clone()).ok_or_else(|| {
-            Error::corrupt(format!(
-                "a body from {} to {} lies outside its value",
-                body.start, body.end
-            ))
-        })?;
+        let Some(bytes) = holder.bytes().get(body.clone()) else {
+            return Err(outside(&body));
+        };
         body::access::<T>(bytes)?;
         Ok(Self {
             holder,
@@ -97,6 +95,14 @@ impl<B: SteadyBytes, T: Storable> Validated<B, T> {
             .get(self.body.clone())
             .unwrap_or_default()
     }
+}
+
+#[cold]
+fn outside(body: &Range<usize>) -> Error {
+    Error::corrupt(format!(
+        "a body from {} to {} lies outside its value",
+        body.start, body.end
+    ))
 }
 
 impl<B: SteadyBytes, T: Storable> Deref for Validated<B, T> {

@@ -106,6 +106,17 @@ impl Layout {
         }
     }
 
+    /// The same, looking first where it is likely to be.
+    pub(crate) fn field_near(&self, name: &str, position: u16) -> Option<&FieldLayout> {
+        match &self.kind {
+            Kind::Struct(fields) => match fields.get(usize::from(position)) {
+                Some(field) if field.name == name => Some(field),
+                _ => self.field(name),
+            },
+            _ => self.field(name),
+        }
+    }
+
     /// An option of that layout.
     pub(crate) fn option(inner: Self) -> Self {
         Self {

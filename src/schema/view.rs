@@ -94,7 +94,15 @@ impl<'a> Slot<'a> {
     }
 
     /// The value that lies here.
+    #[inline]
     pub(crate) fn value(self) -> Result<ValueRef<'a>> {
+        match &self.layout.kind {
+            Kind::Scalar(scalar) => read_scalar(*scalar, self.body, self.at),
+            _ => self.value_of_parts(),
+        }
+    }
+
+    fn value_of_parts(self) -> Result<ValueRef<'a>> {
         let Self { body, at, layout } = self;
         Ok(match &layout.kind {
             Kind::Scalar(scalar) => read_scalar(*scalar, body, at)?,
@@ -136,19 +144,24 @@ impl<'a> Slot<'a> {
     /// nowhere when they are `None`; an option at the end is part of the value.
     ///
     /// For a path that is followed once; [`Route`](super::layout::Route) is for more.
-    pub(crate) fn descend(self, path: &[&str], collection: &str) -> Result<Option<Self>> {
+    #[inline]
+    pub(crate) fn descend(
+        self,
+        path: &[&str],
+        positions: &[u16],
+        collection: &str,
+    ) -> Result<Option<Self>> {
         let mut slot = self;
-        for name in path {
+        for (name, position) in path.iter().zip(positions) {
             while let Kind::Option(inner) = &slot.layout.kind {
                 match slot.option(inner)? {
                     Some(value) => slot = value,
                     None => return Ok(None),
                 }
             }
-            let field = slot
-                .layout
-                .field(name)
-                .ok_or_else(|| no_such_field(path, collection))?;
+            let Some(field) = slot.layout.field_near(name, *position) else {
+                return Err(no_such_field(path, collection));
+            };
             slot = Self {
                 body: self.body,
                 at: slot.at + field.offset,
@@ -445,23 +458,35 @@ impl Budget {
 
 /// Where the record starts in its body.
 pub(crate) fn root_of(body: &[u8], layout: &Layout) -> Result<usize> {
-    body.len().checked_sub(layout.size).ok_or_else(|| {
-        Error::corrupt(format!(
-            "a body of {} bytes, its record has {}",
-            body.len(),
-            layout.size
-        ))
-    })
+    match body.len().checked_sub(layout.size) {
+        Some(at) => Ok(at),
+        None => Err(too_short(body, layout)),
+    }
+}
+
+#[cold]
+fn too_short(body: &[u8], layout: &Layout) -> Error {
+    Error::corrupt(format!(
+        "a body of {} bytes, its record has {}",
+        body.len(),
+        layout.size
+    ))
 }
 
 /// `N` bytes from `at`.
 pub(crate) fn read<const N: usize>(body: &[u8], at: usize) -> Result<[u8; N]> {
-    body.get(at..)
-        .and_then(|rest| rest.first_chunk::<N>())
-        .copied()
-        .ok_or_else(|| Error::corrupt("a value lies outside its record"))
+    match body.get(at..).and_then(|rest| rest.first_chunk::<N>()) {
+        Some(bytes) => Ok(*bytes),
+        None => Err(outside()),
+    }
 }
 
+#[cold]
+fn outside() -> Error {
+    Error::corrupt("a value lies outside its record")
+}
+
+#[inline]
 fn read_scalar(scalar: Scalar, body: &[u8], at: usize) -> Result<ValueRef<'static>> {
     Ok(match scalar {
         Scalar::Bool => match read(body, at)? {

@@ -69,6 +69,7 @@ impl Bytes<'_> {
 impl Deref for Bytes<'_> {
     type Target = [u8];
 
+    #[inline]
     fn deref(&self) -> &[u8] {
         match &self.0 {
             Source::Page(guard) => guard.value(),
@@ -207,24 +208,66 @@ pub(crate) struct Range<'a> {
 
 type Entry<'a> = Result<(Bytes<'a>, Bytes<'a>)>;
 
-fn entry<'a>(
-    entry: Result<(AccessGuard<'a, Slice>, AccessGuard<'a, Slice>), redb::StorageError>,
-) -> Entry<'a> {
-    let (key, value) = entry.map_err(from_storage)?;
-    Ok((Bytes(Source::Page(key)), Bytes(Source::Page(value))))
+type Guards<'a> = (AccessGuard<'a, Slice>, AccessGuard<'a, Slice>);
+
+impl<'a> Range<'a> {
+    /// Gives `read` the next entry for a moment, which costs less than keeping it.
+    pub(crate) fn next_with<R>(
+        &mut self,
+        read: impl FnOnce(&[u8], &[u8]) -> Result<R>,
+    ) -> Option<Result<R>> {
+        let next = self.range.as_mut()?.next();
+        self.read(next, read)
+    }
+
+    /// The same from the other end.
+    pub(crate) fn next_back_with<R>(
+        &mut self,
+        read: impl FnOnce(&[u8], &[u8]) -> Result<R>,
+    ) -> Option<Result<R>> {
+        let next = self.range.as_mut()?.next_back();
+        self.read(next, read)
+    }
+
+    /// After an error of redb's nothing more comes: it would give the same error for ever.
+    fn read<R>(
+        &mut self,
+        next: Option<Result<Guards<'a>, redb::StorageError>>,
+        read: impl FnOnce(&[u8], &[u8]) -> Result<R>,
+    ) -> Option<Result<R>> {
+        match next? {
+            Ok((key, value)) => Some(read(key.value(), value.value())),
+            Err(error) => Some(Err(self.end(error))),
+        }
+    }
+
+    #[cold]
+    fn end(&mut self, error: redb::StorageError) -> Error {
+        self.range = None;
+        from_storage(error)
+    }
+
+    fn entry(&mut self, next: Option<Result<Guards<'a>, redb::StorageError>>) -> Option<Entry<'a>> {
+        match next? {
+            Ok((key, value)) => Some(Ok((Bytes(Source::Page(key)), Bytes(Source::Page(value))))),
+            Err(error) => Some(Err(self.end(error))),
+        }
+    }
 }
 
 impl<'a> Iterator for Range<'a> {
     type Item = Entry<'a>;
 
     fn next(&mut self) -> Option<Self::Item> {
-        self.range.as_mut()?.next().map(entry)
+        let next = self.range.as_mut()?.next();
+        self.entry(next)
     }
 }
 
 impl DoubleEndedIterator for Range<'_> {
     fn next_back(&mut self) -> Option<Self::Item> {
-        self.range.as_mut()?.next_back().map(entry)
+        let next = self.range.as_mut()?.next_back();
+        self.entry(next)
     }
 }
 

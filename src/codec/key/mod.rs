@@ -22,6 +22,7 @@ mod prefix;
 mod range;
 mod reader;
 pub(crate) mod reverse;
+pub(crate) mod scratch;
 pub(crate) mod text;
 
 pub use prefix::{KeyPrefix, Starting};

@@ -24,6 +24,12 @@ pub(crate) fn expand(item: &Item) -> TokenStream {
             code!(<#ty as ::larder::Storable>::DEPTH)
         })
         .collect();
+    // Without fields nothing is read, and the user's crate may deny what is unused.
+    let budget = if depths.is_empty() {
+        code!(_)
+    } else {
+        code!(budget)
+    };
     code! {
         #[automatically_derived]
         impl ::larder::Storable for #ident #clause {
@@ -42,7 +48,7 @@ pub(crate) fn expand(item: &Item) -> TokenStream {
 
             fn from_value(
                 value: ::larder::ValueRef<'_>,
-                budget: &mut ::larder::Budget,
+                #budget: &mut ::larder::Budget,
             ) -> ::core::result::Result<Self, ::larder::Error> {
                 #from_value
             }
@@ -153,7 +159,7 @@ fn expand_struct(item: &Item, fields: &[Field]) -> (TokenStream, TokenStream) {
     (
         code!(::larder::__private::struct_type(#described)),
         code! {
-            let fields = ::larder::__private::struct_of(value, #name, budget)?;
+            let fields = ::larder::__private::struct_of(value, #name)?;
             ::core::result::Result::Ok(Self { #read })
         },
     )
@@ -182,7 +188,7 @@ fn expand_enum(item: &Item) -> (TokenStream, TokenStream) {
     (
         code!(::larder::__private::enum_type([#(#described),*])),
         code! {
-            let variant = ::larder::__private::variant_of(value, #name, budget)?;
+            let variant = ::larder::__private::variant_of(value, #name)?;
             match variant.name() {
                 #(#arms)*
                 other => ::core::result::Result::Err(

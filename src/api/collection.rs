@@ -94,7 +94,7 @@ impl<'tx, T: Record> Collection<'tx, T> {
         };
         let mut found = None;
         let mut read = |value: ValueRef<'_>, body: &[u8]| {
-            found = Some(V::from_value(value, &mut Budget::new(body.len() as u64))?);
+            found = Some(V::from_value(value, &mut Budget::new(body.len()))?);
             Ok(())
         };
         with_encoded(key, |key| {

@@ -63,17 +63,12 @@ fn thing() -> Thing {
 }
 
 /// A database whose one record is `stored`, under the key 7, and has no index entries.
-fn database_with(stored: &[u8]) -> Database {
-    let db = Database::builder().register::<Thing>().in_memory().unwrap();
+fn database_with<T: Record>(stored: &[u8]) -> Database {
+    let db = Database::builder().register::<T>().in_memory().unwrap();
     db.write(|tx| {
         tx.mark_changed();
         let catalog = tx.catalog();
-        let info = catalog
-            .find(<Thing as Record>::NAME)
-            .unwrap()
-            .1
-            .records()?
-            .clone();
+        let info = catalog.find(T::NAME).unwrap().1.records()?.clone();
         let mut table = tx.transaction()?.open_table(&info.table)?;
         table.change(&7_u64.to_be_bytes(), Some(stored))?;
         Ok(())
@@ -93,7 +88,7 @@ fn assert_told<T>(result: Result<T>) {
 
 /// Does everything a user can do with the one record.
 fn use_everything(stored: &[u8]) {
-    let db = database_with(stored);
+    let db = database_with::<Thing>(stored);
     db.check().unwrap();
     let tx = db.read().unwrap();
     let things = tx.collection::<Thing>().unwrap();
@@ -158,6 +153,93 @@ fn every_single_damaged_byte_of_a_record_is_told_or_is_another_record() {
         }
         use_everything(&honest[..at]);
     }
+}
+
+#[record(name = "things")]
+#[derive(Debug)]
+struct Tagged {
+    #[key]
+    id: u64,
+    #[index(each)]
+    tags: Vec<String>,
+}
+
+/// Behind its envelope a body whose list has many texts, which all are the same bytes.
+fn overlapping(headers: u32, text: u32) -> Vec<u8> {
+    let mut body = vec![b'a'; text as usize];
+    for i in 0..headers {
+        let length = (text & 0x3F) | 0x80 | ((text & !0x3F) << 2);
+        body.extend(length.to_le_bytes());
+        body.extend((text + 8 * i).wrapping_neg().to_le_bytes());
+    }
+    body.extend(7_u64.to_le_bytes());
+    body.extend((8 * headers + 8).wrapping_neg().to_le_bytes());
+    body.extend(headers.to_le_bytes());
+    [envelope(), body].concat()
+}
+
+/// Few bytes said that there were 200 GB of text in them, and reading one field, removing the record
+/// and checking the database believed it.
+#[test]
+fn texts_that_overlap_are_corrupt_before_they_are_copied() {
+    for (headers, text) in [(200_000, 1_000_000), (200_000, 1_000), (2, 1_000)] {
+        let db = database_with::<Tagged>(&overlapping(headers, text));
+        let report = db.check().unwrap();
+        assert!(!report.is_ok(), "{report}");
+        let tx = db.read().unwrap();
+        let tagged = tx.collection::<Tagged>().unwrap();
+        let error = tagged.field(7, Tagged::TAGS).unwrap_err();
+        assert_eq!(error.kind(), ErrorKind::Corrupt, "{error}");
+        let error = tagged.get_owned(7).unwrap_err();
+        assert_eq!(error.kind(), ErrorKind::Corrupt, "{error}");
+        db.write(|tx| {
+            let error = tx.collection::<Tagged>()?.remove(7).unwrap_err();
+            assert_eq!(error.kind(), ErrorKind::Corrupt, "{error}");
+            Ok(())
+        })
+        .unwrap();
+    }
+}
+
+#[record(name = "things")]
+#[derive(Debug)]
+struct Drawing {
+    #[key]
+    id: u64,
+    palette: Vec<[u8; 3]>,
+    runs: Vec<(u8, u8)>,
+    pixels: BTreeMap<u8, Pixel>,
+}
+
+#[crate::part]
+#[derive(Clone, Debug, PartialEq)]
+struct Pixel {
+    x: u8,
+    y: u8,
+}
+
+/// Each had more values than bytes, and was called corrupt.
+#[test]
+fn a_list_of_small_arrays_tuples_or_parts_is_no_damage() {
+    let drawing = Drawing {
+        id: 1,
+        palette: vec![[1, 2, 3]; 200],
+        runs: vec![(4, 5); 200],
+        pixels: (0..200).map(|x| (x, Pixel { x, y: 1 })).collect(),
+    };
+    let db = Database::in_memory().unwrap();
+    db.write(|tx| tx.collection::<Drawing>()?.insert(&drawing))
+        .unwrap();
+    let tx = db.read().unwrap();
+    let drawings = tx.collection::<Drawing>().unwrap();
+    let palette = drawings.field(1, Drawing::PALETTE).unwrap();
+    assert_eq!(palette, Some(drawing.palette));
+    let runs = drawings.field(1, Drawing::RUNS).unwrap();
+    assert_eq!(runs, Some(drawing.runs));
+    let pixels = drawings.field(1, Drawing::PIXELS).unwrap();
+    assert_eq!(pixels, Some(drawing.pixels));
+    let report = db.check().unwrap();
+    assert!(report.is_ok(), "{report}");
 }
 
 proptest! {

@@ -120,7 +120,7 @@ pub(crate) fn check(
 /// Reads every value of a record.
 fn walk(body: &Body<'_>, info: &Records) -> Result<()> {
     let bytes = body.bytes();
-    let mut budget = Budget::new(bytes.len() as u64 + 1);
+    let mut budget = Budget::new(bytes.len());
     Slot::root(bytes, &info.layout)?.value()?.walk(&mut budget)
 }
 
@@ -128,6 +128,7 @@ fn walk(body: &Body<'_>, info: &Records) -> Result<()> {
 fn key_of(body: &Body<'_>, info: &Records) -> Result<Vec<u8>> {
     let record = Slot::root(body.bytes(), &info.layout)?;
     let mut key = Vec::new();
+    let mut budget = Budget::new(record.body.len());
     for route in &info.key {
         if let Some(at) = route.follow(record.body, record.at)? {
             encode_slot(
@@ -137,6 +138,7 @@ fn key_of(body: &Body<'_>, info: &Records) -> Result<Vec<u8>> {
                     layout: &route.layout,
                 },
                 false,
+                &mut budget,
                 &mut key,
             )?;
         }

@@ -65,7 +65,8 @@ pub(crate) fn write(
                 index_keys(index, info, body, &mut scratch)?;
                 Ok(scratch.keys().map(<[u8]>::to_vec).collect())
             };
-            let old_keys = keys(old.as_ref().map(Body::bytes))?;
+            let old_keys =
+                keys(old.as_ref().map(Body::bytes)).map_err(|error| of_stored(error, index))?;
             let new_keys = keys(new.as_ref().map(|new| new.body))?;
             differences.push(Difference::between(old_keys, new_keys));
         }
@@ -110,6 +111,15 @@ pub(crate) fn index_keys(
         .plan
         .keys(record, scratch)
         .context(|| format!("index {:?}", index.name))
+}
+
+/// What an error says when the body is stored already: no record with a key that is too long gets
+/// past an index that is ready.
+fn of_stored(error: Error, index: &Index) -> Error {
+    if index.ready && error.is(ErrorKind::Limit) {
+        return Error::corrupt("the stored record has a key that no index takes").because(error);
+    }
+    error
 }
 
 /// An index entry: what lies in the table for one index key of one record.

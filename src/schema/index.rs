@@ -12,7 +12,7 @@ use super::condition::CompiledCondition;
 use super::key::{elements, encode_slot, is_key, is_text, skip};
 use super::layout::{Kind, Layout, Route, join};
 use super::types::{IndexDefinition, IndexPart};
-use super::view::Slot;
+use super::view::{Budget, Slot};
 use crate::base::limits::KEY_BYTES_MAX;
 use crate::base::{Error, ErrorKind, Result};
 use crate::codec::key::number::encode_bool;
@@ -40,10 +40,12 @@ impl Scratch {
         self.spans.clear();
     }
 
-    /// What was appended to `bytes` since the last key is a key.
-    fn end_key(&mut self) {
+    /// What was appended to `bytes` since the last key is a key, if it is not too long for one.
+    fn end_key(&mut self) -> Result<()> {
         let start = self.spans.last().map_or(0, |span| span.end);
+        check_length(self.bytes.len() - start)?;
         self.spans.push(start..self.bytes.len());
+        Ok(())
     }
 
     /// Sorts the keys and drops repetitions.
@@ -117,18 +119,13 @@ impl IndexPlan {
             parts => {
                 for part in parts {
                     part.push_part(record, &mut scratch.bytes)?;
+                    check_length(scratch.bytes.len())?;
                 }
-                scratch.end_key();
+                scratch.end_key()?;
             }
         }
         scratch.sort();
-        match scratch.keys().find(|key| key.len() > KEY_BYTES_MAX) {
-            None => Ok(()),
-            Some(key) => Err(Error::limit(format!(
-                "an index key has {} bytes, the most is {KEY_BYTES_MAX}",
-                key.len()
-            ))),
-        }
+        Ok(())
     }
 
     /// How many bytes at the front of an entry are its index key; the rest is the primary key.
@@ -203,41 +200,46 @@ impl Part {
         let Some(slot) = self.slot(record)? else {
             return Ok(());
         };
+        let mut budget = Budget::new(record.body.len());
         if !self.each {
-            return self.push_key(slot, out);
+            return self.push_key(slot, &mut budget, out);
         }
-        match elements(slot)? {
+        match elements(slot, &mut budget)? {
             Some(list) => list
                 .slots()
-                .try_for_each(|element| self.push_key(element, out)),
+                .try_for_each(|element| self.push_key(element, &mut budget, out)),
             None => Ok(()),
         }
     }
 
     /// Adds the key of one value, none for `None`.
-    fn push_key(&self, slot: Slot<'_>, out: &mut Scratch) -> Result<()> {
+    fn push_key(&self, slot: Slot<'_>, budget: &mut Budget, out: &mut Scratch) -> Result<()> {
         if let Some(value) = unwrap(Some(slot))? {
-            self.encode(value, &mut out.bytes)?;
-            out.end_key();
+            self.encode(value, budget, &mut out.bytes)?;
+            out.end_key()?;
         }
         Ok(())
     }
 
-    /// Appends this part of a compound key.
+    /// Appends this part of a compound key. Each part has a budget of its own, since two may be of
+    /// the same field.
     fn push_part(&self, record: Slot<'_>, out: &mut Vec<u8>) -> Result<()> {
         let slot = self.slot(record)?;
+        let mut budget = Budget::new(record.body.len());
         if !self.route.crosses_options() {
-            return slot.map_or(Ok(()), |slot| self.encode(slot, out));
+            return slot.map_or(Ok(()), |slot| self.encode(slot, &mut budget, out));
         }
         let value = unwrap(slot)?;
         self.in_order(out, |out| {
             encode_bool(value.is_some(), out);
-            value.map_or(Ok(()), |value| encode_slot(value, self.fold, out))
+            value.map_or(Ok(()), |value| {
+                encode_slot(value, self.fold, &mut budget, out)
+            })
         })
     }
 
-    fn encode(&self, slot: Slot<'_>, out: &mut Vec<u8>) -> Result<()> {
-        self.in_order(out, |out| encode_slot(slot, self.fold, out))
+    fn encode(&self, slot: Slot<'_>, budget: &mut Budget, out: &mut Vec<u8>) -> Result<()> {
+        self.in_order(out, |out| encode_slot(slot, self.fold, budget, out))
     }
 
     /// Appends what `encode` does, complemented where the part is descending.
@@ -253,6 +255,15 @@ impl Part {
         encode_reverse(out, |out| result = encode(out));
         result
     }
+}
+
+fn check_length(bytes: usize) -> Result<()> {
+    if bytes > KEY_BYTES_MAX {
+        return Err(Error::limit(format!(
+            "an index key has {bytes} bytes, the most is {KEY_BYTES_MAX}"
+        )));
+    }
+    Ok(())
 }
 
 fn unwrap_option(mut layout: &Layout) -> &Layout {

@@ -2,7 +2,7 @@
 //! bytes that the typed codec writes.
 
 use super::layout::{Fields, Kind, Layout, Scalar};
-use super::view::{ListRef, Slot, ValueRef, read, read_str};
+use super::view::{Budget, ListRef, Slot, ValueRef, read, read_str};
 use crate::base::{Error, Result};
 use crate::codec::key::folded::fold;
 use crate::codec::key::{number, text};
@@ -34,26 +34,36 @@ fn is_byte(layout: &Layout) -> bool {
     matches!(layout.kind, Kind::Scalar(Scalar::U8))
 }
 
-/// Appends the key of the value that lies in `slot`, its text folded where `folded` says so.
-pub(crate) fn encode_slot(slot: Slot<'_>, folded: bool, out: &mut Vec<u8>) -> Result<()> {
+/// Appends the key of the value that lies in `slot`, its text folded where `folded` says so. Takes
+/// what the value has out of line from the budget before it is copied.
+pub(crate) fn encode_slot(
+    slot: Slot<'_>,
+    folded: bool,
+    budget: &mut Budget,
+    out: &mut Vec<u8>,
+) -> Result<()> {
     let Slot { body, at, layout } = slot;
     match &layout.kind {
         Kind::Scalar(scalar) => encode_scalar(*scalar, slot, out),
-        Kind::String if folded => {
-            text::encode_str(&fold(read_str(body, at)?), out);
-            Ok(())
-        }
         Kind::String => {
-            text::encode_str(read_str(body, at)?, out);
+            let text = read_str(body, at)?;
+            budget.spend_text(text)?;
+            if folded {
+                text::encode_str(&fold(text), out);
+            } else {
+                text::encode_str(text, out);
+            }
             Ok(())
         }
         Kind::Option(inner) => {
             let value = slot.option(inner)?;
             number::encode_bool(value.is_some(), out);
-            value.map_or(Ok(()), |value| encode_slot(value, folded, out))
+            value.map_or(Ok(()), |value| encode_slot(value, folded, budget, out))
         }
         Kind::List(element) if is_byte(element) => {
-            text::encode_bytes(slot.bytes(element)?, out);
+            let bytes = slot.bytes(element)?;
+            budget.spend(bytes.len())?;
+            text::encode_bytes(bytes, out);
             Ok(())
         }
         Kind::Array(element, length) => (0..*length).try_for_each(|i| {
@@ -64,23 +74,32 @@ pub(crate) fn encode_slot(slot: Slot<'_>, folded: bool, out: &mut Vec<u8>) -> Re
                     layout: element,
                 },
                 folded,
+                budget,
                 out,
             )
         }),
-        Kind::Struct(fields) | Kind::Tuple(fields) => encode_fields(slot, fields, folded, out),
+        Kind::Struct(fields) | Kind::Tuple(fields) => {
+            encode_fields(slot, fields, folded, budget, out)
+        }
         Kind::Enum(variants) => {
             let [tag] = read(body, at)?;
             let variant = variants
                 .get(usize::from(tag))
                 .ok_or_else(|| Error::corrupt(format!("there is no variant {tag}")))?;
             number::encode_u8(tag, out);
-            encode_fields(slot, &variant.fields, folded, out)
+            encode_fields(slot, &variant.fields, folded, budget, out)
         }
         Kind::List(_) | Kind::Map(_) => Err(Error::corrupt("a list or map cannot be a key")),
     }
 }
 
-fn encode_fields(slot: Slot<'_>, fields: &Fields, folded: bool, out: &mut Vec<u8>) -> Result<()> {
+fn encode_fields(
+    slot: Slot<'_>,
+    fields: &Fields,
+    folded: bool,
+    budget: &mut Budget,
+    out: &mut Vec<u8>,
+) -> Result<()> {
     let Slot { body, at, .. } = slot;
     fields.iter().try_for_each(|field| {
         encode_slot(
@@ -90,6 +109,7 @@ fn encode_fields(slot: Slot<'_>, fields: &Fields, folded: bool, out: &mut Vec<u8
                 layout: &field.layout,
             },
             folded,
+            budget,
             out,
         )
     })
@@ -189,8 +209,10 @@ fn cut_short() -> Error {
 }
 
 /// The elements of a list, where the value is one.
-pub(crate) fn elements(slot: Slot<'_>) -> Result<Option<ListRef<'_>>> {
-    match slot.value()? {
+pub(crate) fn elements<'a>(slot: Slot<'a>, budget: &mut Budget) -> Result<Option<ListRef<'a>>> {
+    let value = slot.value()?;
+    value.spend(budget)?;
+    match value {
         ValueRef::List(list) => Ok(Some(list)),
         ValueRef::Null => Ok(None),
         _ => Err(Error::corrupt("a value that should be a list is none")),

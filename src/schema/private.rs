@@ -158,12 +158,7 @@ pub fn compare(path: &[&str], is: Comparison, value: Constant) -> Condition {
 }
 
 /// The struct that `value` is.
-pub fn struct_of<'a>(
-    value: ValueRef<'a>,
-    name: &str,
-    budget: &mut Budget,
-) -> Result<StructRef<'a>> {
-    budget.spend(1)?;
+pub fn struct_of<'a>(value: ValueRef<'a>, name: &str) -> Result<StructRef<'a>> {
     match value {
         ValueRef::Struct(fields) => Ok(fields),
         other => Err(not_a(name, other)),
@@ -171,12 +166,7 @@ pub fn struct_of<'a>(
 }
 
 /// The variant that `value` is.
-pub fn variant_of<'a>(
-    value: ValueRef<'a>,
-    name: &str,
-    budget: &mut Budget,
-) -> Result<VariantRef<'a>> {
-    budget.spend(1)?;
+pub fn variant_of<'a>(value: ValueRef<'a>, name: &str) -> Result<VariantRef<'a>> {
     match value {
         ValueRef::Variant(variant) => Ok(variant),
         other => Err(not_a(name, other)),

@@ -67,7 +67,7 @@ pub trait Storable: Sized {
     /// The type as data.
     fn describe() -> Type;
 
-    /// The value that the dynamic view shows. Takes one from the budget for every value in it.
+    /// The value that the dynamic view shows. Takes what it has out of line from the budget.
     ///
     /// Numbers may come in another width than the type's, as long as they fit.
     ///
@@ -112,7 +112,7 @@ macro_rules! plain {
             }
 
             fn from_value($value: ValueRef<'_>, budget: &mut Budget) -> Result<Self> {
-                budget.spend(1)?;
+                $value.spend(budget)?;
                 let result: Option<Self> = $from;
                 result.ok_or_else(|| not_a(stringify!($type), $value))
             }
@@ -201,7 +201,7 @@ impl<T: Storable> Storable for Option<T> {
 
     fn from_value(value: ValueRef<'_>, budget: &mut Budget) -> Result<Self> {
         match value {
-            ValueRef::Null => budget.spend(1).map(|()| None),
+            ValueRef::Null => Ok(None),
             value => T::from_value(value, budget).map(Some),
         }
     }
@@ -242,7 +242,7 @@ impl<T: Storable> Storable for Vec<T> {
     }
 
     fn from_value(value: ValueRef<'_>, budget: &mut Budget) -> Result<Self> {
-        budget.spend(1)?;
+        value.spend(budget)?;
         elements(list(value, "a list")?, budget)
     }
 }
@@ -272,7 +272,7 @@ impl<T: Storable, const N: usize> Storable for [T; N] {
     }
 
     fn from_value(value: ValueRef<'_>, budget: &mut Budget) -> Result<Self> {
-        budget.spend(1)?;
+        value.spend(budget)?;
         let list = list_of(value, N)?;
         elements(list, budget)?
             .try_into()
@@ -298,7 +298,7 @@ macro_rules! map {
             }
 
             fn from_value(value: ValueRef<'_>, budget: &mut Budget) -> Result<Self> {
-                budget.spend(1)?;
+                value.spend(budget)?;
                 let mut map = $new;
                 for entry in entries(value)?.iter() {
                     let (key, value) = entry?;
@@ -326,7 +326,7 @@ macro_rules! tuple {
             }
 
             fn from_value(value: ValueRef<'_>, budget: &mut Budget) -> Result<Self> {
-                budget.spend(1)?;
+                value.spend(budget)?;
                 let list = list_of(value, $length)?;
                 Ok(($(element::<$t>(list, $i, budget)?,)*))
             }

@@ -58,21 +58,28 @@ pub enum ValueRef<'a> {
 impl ValueRef<'_> {
     /// Reads this value and every value within it; `Corrupt` where one is damaged.
     pub(crate) fn walk(self, budget: &mut Budget) -> Result<()> {
+        self.spend(budget)?;
         match self {
-            Self::List(list) => {
-                budget.spend(list.len() as u64)?;
-                list.iter().try_for_each(|element| element?.walk(budget))
-            }
-            Self::Map(map) => {
-                budget.spend(map.len() as u64)?;
-                map.iter().try_for_each(|entry| {
-                    let (key, value) = entry?;
-                    key.walk(budget)?;
-                    value.walk(budget)
-                })
-            }
+            Self::List(list) => list.iter().try_for_each(|element| element?.walk(budget)),
+            Self::Map(map) => map.iter().try_for_each(|entry| {
+                let (key, value) = entry?;
+                key.walk(budget)?;
+                value.walk(budget)
+            }),
             Self::Struct(fields) => fields.walk(budget),
             Self::Variant(variant) => variant.fields.walk(budget),
+            _ => Ok(()),
+        }
+    }
+
+    /// Takes the bytes from the budget that this value has out of line, those of values within it
+    /// not counted.
+    #[inline]
+    pub(crate) fn spend(&self, budget: &mut Budget) -> Result<()> {
+        match self {
+            Self::String(text) => budget.spend_text(text),
+            Self::List(list) => budget.spend(list.bytes_out_of_line()),
+            Self::Map(map) => budget.spend(map.bytes_out_of_line()),
             _ => Ok(()),
         }
     }
@@ -117,6 +124,7 @@ impl<'a> Slot<'a> {
                 at,
                 element,
                 length: *length,
+                inline: true,
             })),
             Kind::Tuple(fields) => ValueRef::List(ListRef::Tuple(StructRef { body, at, fields })),
             Kind::Map(map) => ValueRef::Map(self.map(map)?),
@@ -194,6 +202,7 @@ impl<'a> Slot<'a> {
             at,
             element,
             length,
+            inline: false,
         }))
     }
 
@@ -249,6 +258,8 @@ pub struct Row<'a> {
     at: usize,
     element: &'a Layout,
     length: usize,
+    /// An array lies within what holds it; a vector somewhere else in the body.
+    inline: bool,
 }
 
 impl<'a> ListRef<'a> {
@@ -280,6 +291,13 @@ impl<'a> ListRef<'a> {
             list.get(i)?
                 .ok_or_else(|| Error::corrupt("a list is shorter than it says"))
         })
+    }
+
+    fn bytes_out_of_line(&self) -> usize {
+        match self {
+            Self::Even(row) if !row.inline => row.length.saturating_mul(row.element.size),
+            Self::Even(_) | Self::Tuple(_) => 0,
+        }
     }
 
     /// The elements as they lie.
@@ -320,6 +338,11 @@ impl<'a> MapRef<'a> {
     #[must_use]
     pub fn is_empty(&self) -> bool {
         self.length == 0
+    }
+
+    fn bytes_out_of_line(&self) -> usize {
+        let entry = self.map.key.size.saturating_add(self.map.value.size);
+        self.length.saturating_mul(entry)
     }
 
     /// The entries in the order of their keys.
@@ -432,28 +455,45 @@ impl<'a> VariantRef<'a> {
     }
 }
 
-/// How many more elements may be read before a record is called damaged.
+/// How many more bytes may be read out of line before a record is called damaged.
 ///
-/// Vectors may overlap in hostile bytes, so that a small body can hold astronomically many
-/// elements; an honest one holds no more than it has bytes.
+/// Vectors, maps and texts may overlap in hostile bytes, so that a small body can hold astronomically
+/// many; an honest one has every byte once, so that its length is enough to read each of its values.
+/// What lies inline (arrays, tuples, structs, numbers) takes nothing: the type bounds it.
 #[derive(Debug)]
-pub struct Budget(u64);
+pub struct Budget(usize);
 
 impl Budget {
-    /// A budget of that many elements.
+    /// A budget for reading each value of a body of that many bytes once.
     #[must_use]
-    pub fn new(elements: u64) -> Self {
-        Self(elements)
+    pub fn new(bytes: usize) -> Self {
+        Self(bytes)
     }
 
-    /// Takes the elements of a list or map from it; `Corrupt` when it is used up.
-    pub fn spend(&mut self, elements: u64) -> Result<()> {
-        self.0 = self
-            .0
-            .checked_sub(elements)
-            .ok_or_else(|| Error::corrupt("a record holds more elements than it has bytes"))?;
-        Ok(())
+    /// Takes bytes that lie out of line from it; `Corrupt` when it is used up.
+    #[inline]
+    pub(crate) fn spend(&mut self, bytes: usize) -> Result<()> {
+        match self.0.checked_sub(bytes) {
+            Some(rest) => {
+                self.0 = rest;
+                Ok(())
+            }
+            None => Err(overlapping()),
+        }
     }
+
+    /// Takes a text from it, if that lies out of line.
+    #[inline]
+    pub(crate) fn spend_text(&mut self, text: &str) -> Result<()> {
+        // A text this short lies inline: `read_str` refuses another place for it.
+        let inline = text.len() <= STRING_SIZE;
+        self.spend(if inline { 0 } else { text.len() })
+    }
+}
+
+#[cold]
+fn overlapping() -> Error {
+    Error::corrupt("the values of a record take more bytes than it has: they overlap")
 }
 
 /// Where the record starts in its body.

@@ -11,6 +11,7 @@ use uuid::Uuid;
 use super::*;
 use crate::base::ErrorKind;
 use crate::codec::timestamp::Timestamp;
+use crate::schema::index::{IndexPlan, Scratch};
 use crate::schema::layout::Layout;
 use crate::schema::view::{Budget, Slot};
 use crate::{part, record};
@@ -34,6 +35,27 @@ struct Sample {
     sorted: BTreeMap<String, Shape>,
     hashed: HashMap<i64, Vec<String>>,
     r#box: Box<Boxed>,
+    // More values than bytes, counted with what holds them.
+    palette: Vec<[u8; 3]>,
+    runs: Vec<(u8, u8)>,
+    pixels: Vec<Pixel>,
+    corners: BTreeMap<u8, Pixel>,
+    units: Vec<Unit>,
+    flags: [Option<bool>; 9],
+}
+
+#[part]
+#[derive(Clone, Debug, PartialEq)]
+struct Pixel {
+    x: u8,
+    y: u8,
+}
+
+#[part]
+#[derive(Clone, Debug, PartialEq)]
+enum Unit {
+    One,
+    Other,
 }
 
 #[part]
@@ -64,6 +86,10 @@ fn shape() -> impl Strategy<Value = Shape> {
     ]
 }
 
+fn pixel() -> impl Strategy<Value = Pixel> {
+    any::<(u8, u8)>().prop_map(|(x, y)| Pixel { x, y })
+}
+
 prop_compose! {
     fn sample()(
         numbers in (any::<u64>(), any::<(u8, i8, i16, u32)>(), any::<(u128, i128)>()),
@@ -76,6 +102,14 @@ prop_compose! {
         sorted in btree_map(text(), shape(), 0..4),
         hashed in hash_map(any::<i64>(), vec(text(), 0..3), 0..4),
         r#box in boxed(),
+        small in (
+            vec(any::<[u8; 3]>(), 0..40),
+            vec(any::<(u8, u8)>(), 0..40),
+            vec(pixel(), 0..40),
+            btree_map(any::<u8>(), pixel(), 0..40),
+            vec(prop_oneof![Just(Unit::One), Just(Unit::Other)], 0..40),
+            any::<[Option<bool>; 9]>(),
+        ),
     ) -> Sample {
         Sample {
             id: numbers.0,
@@ -93,12 +127,18 @@ prop_compose! {
             sorted,
             hashed,
             r#box: Box::new(r#box),
+            palette: small.0,
+            runs: small.1,
+            pixels: small.2,
+            corners: small.3,
+            units: small.4,
+            flags: small.5,
         }
     }
 }
 
 fn read(body: &[u8], layout: &Layout) -> Result<Sample> {
-    let mut budget = Budget::new(body.len() as u64);
+    let mut budget = Budget::new(body.len());
     Sample::from_value(Slot::root(body, layout)?.value()?, &mut budget)
 }
 
@@ -109,6 +149,42 @@ proptest! {
         let mut body = Vec::new();
         sample.encode(&mut body).unwrap();
         prop_assert_eq!(read(&body, &layout).unwrap(), sample);
+    }
+
+    #[test]
+    fn the_length_of_an_honest_body_is_budget_enough_for_all_of_it(sample in sample()) {
+        let layout = Layout::of_record(&Sample::describe_record()).unwrap();
+        let mut body = Vec::new();
+        sample.encode(&mut body).unwrap();
+        let inline = layout.size;
+        let value = Slot::root(&body, &layout).unwrap().value().unwrap();
+        // Nothing that is inline takes from it, and everything else lies there once.
+        let exactly = || Budget::new(body.len() - inline);
+        value.walk(&mut exactly()).unwrap();
+        prop_assert_eq!(Sample::from_value(value, &mut exactly()).unwrap(), sample);
+        if body.len() > inline {
+            let mut less = Budget::new(body.len() - inline - 1);
+            prop_assert!(value.walk(&mut less).is_err());
+        }
+    }
+
+    #[test]
+    fn texts_that_overlap_are_corrupt_however_they_are_read(
+        headers in 2_usize..400,
+        text in 100_usize..1000,
+    ) {
+        let body = overlapping_texts(headers, text);
+        let record = Tagged::describe_record();
+        let layout = Layout::of_record(&record).unwrap();
+        let root = Slot::root(&body, &layout).unwrap();
+        let value = root.value().unwrap();
+        let budget = || Budget::new(body.len());
+        prop_assert!(value.walk(&mut budget()).unwrap_err().is(ErrorKind::Corrupt));
+        let error = Tagged::from_value(value, &mut budget()).unwrap_err();
+        prop_assert!(error.is(ErrorKind::Corrupt));
+        let plan = IndexPlan::resolve(&record.indexes[0], &layout, "tagged").unwrap();
+        let error = plan.keys(root, &mut Scratch::default()).unwrap_err();
+        prop_assert!(error.is(ErrorKind::Corrupt), "{}", error);
     }
 
     #[test]
@@ -145,6 +221,33 @@ proptest! {
             prop_assert!(error.is(ErrorKind::Corrupt));
         }
     }
+}
+
+#[record]
+#[derive(Debug, PartialEq)]
+struct Tagged {
+    #[key]
+    id: u64,
+    #[index(each)]
+    tags: Vec<String>,
+}
+
+/// A body whose list has many texts, which all are the same bytes.
+fn overlapping_texts(headers: usize, text: usize) -> Vec<u8> {
+    let mut body = vec![b'a'; text];
+    let number = |number: usize| u32::try_from(number).unwrap();
+    let back_to = |to: usize, from: usize| -i32::try_from(from - to).unwrap();
+    for _ in 0..headers {
+        let at = body.len();
+        let length = (number(text) & 0x3F) | 0x80 | ((number(text) & !0x3F) << 2);
+        body.extend(length.to_le_bytes());
+        body.extend(back_to(0, at).to_le_bytes());
+    }
+    body.extend(1_u64.to_le_bytes());
+    let at = body.len();
+    body.extend(back_to(text, at).to_le_bytes());
+    body.extend(number(headers).to_le_bytes());
+    body
 }
 
 /// The record as a first version of the program had it.
@@ -202,14 +305,14 @@ fn an_older_record_is_read_by_the_names_of_its_fields() {
 #[test]
 fn a_budget_that_is_used_up_ends_the_reading() {
     let layout = Layout::of_record(&Older::describe_record()).unwrap();
-    let mut body = Vec::new();
-    Older {
-        id: 300,
-        text: "seven".to_owned(),
+    for (text, bytes) in [("inline", 0), ("nine_bytes", 10)] {
+        let mut body = Vec::new();
+        let text = text.to_owned();
+        Older { id: 300, text }.encode(&mut body).unwrap();
+        let value = Slot::root(&body, &layout).unwrap().value().unwrap();
+        assert!(Older::from_value(value, &mut Budget::new(bytes)).is_ok());
+        if bytes > 0 {
+            assert!(Older::from_value(value, &mut Budget::new(bytes - 1)).is_err());
+        }
     }
-    .encode(&mut body)
-    .unwrap();
-    let value = Slot::root(&body, &layout).unwrap().value().unwrap();
-    assert!(Older::from_value(value, &mut Budget::new(2)).is_err());
-    assert!(Older::from_value(value, &mut Budget::new(3)).is_ok());
 }

@@ -115,8 +115,8 @@ fn compare(found: ValueRef<'_>, is: Comparison, constant: &Value) -> bool {
         _ => {}
     }
     let Some(order) = order(found, constant) else {
-        // `None`, and NaN, are neither less, nor equal, nor greater.
-        return false;
+        // `None` and NaN are neither less, nor equal, nor greater; NaN is unequal, as in Rust.
+        return is == Comparison::NotEqual && is_nan(found);
     };
     match is {
         Comparison::Equal => order == Ordering::Equal,
@@ -125,6 +125,14 @@ fn compare(found: ValueRef<'_>, is: Comparison, constant: &Value) -> bool {
         Comparison::LessOrEqual => order != Ordering::Greater,
         Comparison::Greater => order == Ordering::Greater,
         Comparison::GreaterOrEqual => order != Ordering::Less,
+    }
+}
+
+fn is_nan(found: ValueRef<'_>) -> bool {
+    match found {
+        ValueRef::F32(found) => found.is_nan(),
+        ValueRef::F64(found) => found.is_nan(),
+        _ => false,
     }
 }
 

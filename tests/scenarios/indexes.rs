@@ -1,6 +1,6 @@
 //! A: secondary indexes stay consistent with the records.
 
-use larder::{Collection, Readable, Result};
+use larder::{Collection, Readable, Result, record};
 
 use super::{Person, person};
 use crate::support::db;
@@ -264,4 +264,62 @@ fn a7_an_index_that_is_dropped_and_rebuilt_holds_the_same() {
     db.register::<plain::Reading>().unwrap();
     db.register::<indexed::Reading>().unwrap();
     assert_eq!(all(), before);
+}
+
+#[record(
+    name = "measures",
+    index(by_unequal = id, when = single != 0.5),
+    index(by_not_equal = id, when = !(single == 0.5)),
+    index(by_double = id, when = double != 0.5),
+    index(by_less = id, when = double < 0.5),
+    index(by_not_less = id, when = !(double < 0.5)),
+    index(by_maybe = id, when = maybe != 0.5)
+)]
+struct Measure {
+    #[key]
+    id: u64,
+    single: f32,
+    double: f64,
+    maybe: Option<f64>,
+}
+
+/// `!=` left NaN out where `!(==)` kept it.
+#[test]
+fn a_condition_on_a_float_holds_for_nan_where_rusts_does() {
+    let db = db();
+    let numbers = [f64::NAN, 0.5, 1.0, -1.0];
+    db.write(|tx| {
+        let mut measures = tx.collection::<Measure>()?;
+        for (id, double) in (0..).zip(numbers) {
+            measures.insert(&Measure {
+                id,
+                #[expect(clippy::cast_possible_truncation, reason = "all are exact")]
+                single: double as f32,
+                double,
+                maybe: Some(double),
+            })?;
+        }
+        measures.insert(&Measure {
+            id: 9,
+            single: 0.5,
+            double: 0.5,
+            maybe: None,
+        })?;
+        Ok(())
+    })
+    .unwrap();
+    let tx = db.read().unwrap();
+    let measures = tx.collection::<Measure>().unwrap();
+    for (index, expected) in [
+        (Measure::BY_UNEQUAL, [0, 2, 3].as_slice()),
+        (Measure::BY_NOT_EQUAL, &[0, 2, 3]),
+        (Measure::BY_DOUBLE, &[0, 2, 3]),
+        (Measure::BY_LESS, &[3]),
+        (Measure::BY_NOT_LESS, &[0, 1, 2, 9]),
+        (Measure::BY_MAYBE, &[0, 2, 3]),
+    ] {
+        let found = measures.by(index).iter().unwrap();
+        let ids: Vec<u64> = found.map(|found| found.unwrap().id.to_native()).collect();
+        assert_eq!(ids, expected, "{}", index.name());
+    }
 }

@@ -138,11 +138,61 @@ fn what_is_not_ours_is_refused_and_left_as_it_is() {
             assert_eq!(fs::read(&path).unwrap(), bytes, "{name} was changed");
         }
     }
-    let error = Database::open(directory.path()).unwrap_err();
-    assert!(
-        matches!(error.kind(), ErrorKind::Io | ErrorKind::NotADatabase),
-        "{error}"
-    );
+}
+
+/// The system opens a directory for reading and not for writing, so that the kinds differed.
+#[test]
+fn a_directory_is_not_a_database_in_every_mode() {
+    let directory = tempfile::tempdir().unwrap();
+    let open = [
+        Database::open,
+        Database::open_existing,
+        Database::open_read_only,
+    ];
+    for open in open {
+        let error = open(directory.path()).unwrap_err();
+        assert_eq!(error.kind(), ErrorKind::NotADatabase, "{error}");
+    }
+    let error = Database::create(directory.path()).unwrap_err();
+    assert_eq!(error.kind(), ErrorKind::AlreadyExists, "{error}");
+}
+
+#[record(name = "notes")]
+struct Renumbered {
+    #[key]
+    id: u32,
+    text: String,
+}
+
+#[test]
+fn an_error_of_opening_names_the_path_once() {
+    let db = db();
+    write_note(&db, "one").unwrap();
+    let path = db.path();
+    Database::clone(&db).close().unwrap();
+    let builder = Database::builder;
+    for (kind, opened) in [
+        (
+            ErrorKind::SchemaChanged,
+            builder().register::<Renumbered>().open(&path),
+        ),
+        (
+            ErrorKind::Limit,
+            builder().body_limit(usize::MAX).open(&path),
+        ),
+        (ErrorKind::AlreadyExists, builder().create(&path)),
+        (
+            ErrorKind::NotADatabase,
+            builder().open(path.with_file_name("")),
+        ),
+    ] {
+        let error = opened.unwrap_err();
+        assert_eq!(error.kind(), kind, "{error}");
+        let text = error.to_string();
+        assert!(text.starts_with("open "), "{text}");
+        let parent = path.parent().unwrap().to_str().unwrap();
+        assert_eq!(text.matches(parent).count(), 1, "{text}");
+    }
 }
 
 #[test]

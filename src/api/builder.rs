@@ -6,7 +6,7 @@ use super::database::Database;
 use super::register::CollectionOptions;
 use crate::base::limits::{BODY_BYTES_MAX, BODY_BYTES_MAX_DEFAULT, CACHE_BYTES_DEFAULT};
 use crate::base::sync::Arc;
-use crate::base::{Error, Result};
+use crate::base::{Error, ErrorKind, Result};
 use crate::schema::record::Record;
 use crate::store::{Mode, OpenOptions, Place, Store};
 use crate::txn::core::Core;
@@ -90,24 +90,40 @@ impl Builder {
 
     /// A database in memory.
     pub fn in_memory(self) -> Result<Database> {
-        self.open_place(&Place::Memory)
+        self.check_limits()?;
+        let store = Store::open(&Place::Memory, self.options)?;
+        self.open_store(store)
     }
 
     fn open_file(self, path: &Path, mode: Mode) -> Result<Database> {
-        self.open_place(&Place::File {
-            path: path.to_path_buf(),
-            mode,
-        })
+        let named = |error: Error| error.during(format!("open {}", path.display()));
+        self.check_limits().map_err(named)?;
+        // A system may refuse to open a directory for writing and not for reading, by an error of
+        // its own; here one is the same in every mode.
+        if mode != Mode::Create && path.is_dir() {
+            return Err(named(Error::new(
+                ErrorKind::NotADatabase,
+                "this is a directory; give the path of a file in it",
+            )));
+        }
+        let path = path.to_path_buf();
+        // The store names the path itself.
+        let store = Store::open(&Place::File { path, mode }, self.options)?;
+        self.open_store(store).map_err(named)
     }
 
-    fn open_place(self, place: &Place) -> Result<Database> {
+    fn check_limits(&self) -> Result<()> {
         if self.body_bytes_max > BODY_BYTES_MAX {
             return Err(Error::limit(format!(
                 "a body limit of {} bytes is more than {BODY_BYTES_MAX}",
                 self.body_bytes_max
             )));
         }
-        let store = Store::open(place, self.options)?;
+        Ok(())
+    }
+
+    /// Loads the catalog, and registers what is to be registered.
+    fn open_store(self, store: Store) -> Result<Database> {
         let db = Database {
             core: Arc::new(Core::new(store, self.body_bytes_max)?),
         };

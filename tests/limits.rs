@@ -1,6 +1,6 @@
 //! Bounds: what exceeds one is refused with `Limit`, writes nothing, and the transaction goes on.
 
-use larder::{Database, ErrorKind, Result, record};
+use larder::{CollectionOptions, Database, ErrorKind, Result, record};
 
 use crate::support::{TestDb, db, db_with};
 
@@ -280,4 +280,33 @@ fn automatic_keys_run_out_with_an_error_and_never_wrap() {
             .unwrap(),
         3
     );
+}
+
+/// The limit of an opening is for what it writes. A compressed record that an opening with a higher
+/// one had written could not be read, nor removed.
+#[test]
+fn a_record_that_a_higher_limit_let_in_is_read_and_removed_under_the_default_one() {
+    for compress_above in [1 << 10, u32::MAX] {
+        let options = CollectionOptions::new().compress_above(compress_above);
+        let db = db_with(|builder| builder.body_limit(64 << 20).register_with::<Text>(options));
+        let large = Text {
+            body: letters(20 << 20),
+            ..text("a")
+        };
+        db.write(|tx| tx.collection::<Text>()?.insert(&large))
+            .unwrap();
+        let db = db.reopen();
+        let tx = db.read().unwrap();
+        let texts = tx.collection::<Text>().unwrap();
+        assert!(texts.get_owned("a").unwrap() == Some(large));
+        let body = texts.field("a", Text::BODY).unwrap();
+        assert_eq!(body.map(|body| body.len()), Some(20 << 20));
+        db.write(|tx| {
+            let mut texts = tx.collection::<Text>()?;
+            limit(texts.update("a", |text| text.topic = "other".into()));
+            assert!(texts.remove("a")?);
+            Ok(())
+        })
+        .unwrap();
+    }
 }

@@ -133,7 +133,7 @@ impl Database {
                             what,
                         });
                     };
-                    let found = check(&tables, info, self.core.body_bytes_max, &mut add)?;
+                    let found = check(&tables, info, &mut add)?;
                     report.records += found.records;
                     report.index_entries += found.index_entries;
                     revision_max = revision_max.max(found.revision_max);

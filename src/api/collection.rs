@@ -26,7 +26,6 @@ pub struct Collection<'tx, T> {
     pub(super) tables: Tables<'tx>,
     /// `None` where the collection does not exist.
     pub(super) info: Option<Info<'tx>>,
-    pub(super) bytes_max: usize,
     pub(super) _record: PhantomData<fn() -> T>,
 }
 
@@ -54,7 +53,7 @@ impl<'tx, T: Record> Collection<'tx, T> {
     /// [`Corrupt`](crate::ErrorKind::Corrupt) when the record is damaged.
     pub fn get<Q: AsKey<T::Key>>(&self, key: Q) -> Result<Option<View<'tx, T>>> {
         with_encoded(key, |key| match self.tables.records().get(key)? {
-            Some(stored) => view(self.info(), key, stored, self.bytes_max).map(Some),
+            Some(stored) => view(self.info(), key, stored).map(Some),
             None => Ok(None),
         })
     }
@@ -99,7 +98,7 @@ impl<'tx, T: Record> Collection<'tx, T> {
         };
         with_encoded(key, |key| {
             let records = self.tables.records();
-            read::field(records, info, self.bytes_max, key, &path, &mut read)
+            read::field(records, info, key, &path, &mut read)
         })?;
         Ok(found)
     }
@@ -121,11 +120,7 @@ impl<'tx, T: Record> Collection<'tx, T> {
 
     /// All records in the order of their keys.
     pub fn iter(&self) -> Result<Iter<'_, T>> {
-        Ok(Iter::new(
-            self.tables.records().range(ALL)?,
-            self.info(),
-            self.bytes_max,
-        ))
+        Ok(Iter::new(self.tables.records().range(ALL)?, self.info()))
     }
 
     /// The records whose keys are in a range. A reversed range is empty.
@@ -134,7 +129,6 @@ impl<'tx, T: Record> Collection<'tx, T> {
         Ok(Iter::new(
             self.tables.records().range(range.bounds())?,
             self.info(),
-            self.bytes_max,
         ))
     }
 

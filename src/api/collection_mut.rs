@@ -175,7 +175,7 @@ impl<T: Record> CollectionMut<'_, T> {
         let mut gone = Vec::new();
         for entry in self.tables.records().range(ALL)? {
             let (key, stored) = entry?;
-            let record = super::iter::view(self.info(), &key, stored, self.bytes_max)?;
+            let record = super::iter::view(self.info(), &key, stored)?;
             if !keep(&record) {
                 gone.push(key.to_vec());
             }
@@ -244,8 +244,8 @@ impl<T: Record> CollectionMut<'_, T> {
         expect: Expect,
     ) -> Result<bool> {
         self.tx.mark_changed();
-        let (info, tables, bytes_max) = self.parts()?;
-        write(tables, info, bytes_max, key, new, expect)
+        let (info, tables) = self.parts()?;
+        write(tables, info, key, new, expect)
     }
 
     fn load_records<R: std::borrow::Borrow<T>, E: From<Error>>(
@@ -256,7 +256,7 @@ impl<T: Record> CollectionMut<'_, T> {
         self.tx.mark_changed();
         let options = self.options()?;
         let (tx, sequence) = (self.tx, self.tx.sequence());
-        let (info, tables, _) = self.parts()?;
+        let (info, tables) = self.parts()?;
         let mut load = Load::new(info);
         for record in records {
             let record = record?;
@@ -278,7 +278,7 @@ impl<T: Record> CollectionMut<'_, T> {
         let Some(stored) = self.tables.records().peek(key)? else {
             return Ok(None);
         };
-        let view: View<'_, T> = super::iter::view(self.info(), key, stored, self.bytes_max)?;
+        let view: View<'_, T> = super::iter::view(self.info(), key, stored)?;
         let record = view.to_owned()?;
         let mut own = Vec::with_capacity(key.len());
         record.encode_key(&mut own);
@@ -311,15 +311,10 @@ impl<T: Record> CollectionMut<'_, T> {
 
 impl<'tx, T: Record> CollectionMut<'tx, T> {
     /// What the write path works on, apart.
-    fn parts(&mut self) -> Result<(&Records, &mut WritingTables<'tx>, usize)> {
-        let Collection {
-            tables,
-            info,
-            bytes_max,
-            ..
-        } = &mut self.reading;
+    fn parts(&mut self) -> Result<(&Records, &mut WritingTables<'tx>)> {
+        let Collection { tables, info, .. } = &mut self.reading;
         match info {
-            Some(info) => Ok((info, tables.writing()?, *bytes_max)),
+            Some(info) => Ok((info, tables.writing()?)),
             None => Err(Error::new(
                 ErrorKind::NotFound,
                 "the collection does not exist",

@@ -137,7 +137,6 @@ impl<'c, 'tx, T: Record, I: IndexToken<T>> IndexReader<'c, 'tx, T, I> {
             info,
             index,
             records: self.collection.tables.records(),
-            bytes_max: self.collection.bytes_max,
         };
         Ok((self.collection.tables.index(position)?, Some(source)))
     }

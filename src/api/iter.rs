@@ -18,23 +18,21 @@ use crate::store::{Bytes, Range, ReadTable};
 pub struct Iter<'a, T> {
     range: Range<'a>,
     info: Option<&'a Records>,
-    bytes_max: usize,
     _record: PhantomData<fn() -> T>,
 }
 
 impl<'a, T: Record> Iter<'a, T> {
-    pub(super) fn new(range: Range<'a>, info: Option<&'a Records>, bytes_max: usize) -> Self {
+    pub(super) fn new(range: Range<'a>, info: Option<&'a Records>) -> Self {
         Self {
             range,
             info,
-            bytes_max,
             _record: PhantomData,
         }
     }
 
     fn view(&self, entry: Result<(Bytes<'a>, Bytes<'a>)>) -> Result<View<'a, T>> {
         let (key, stored) = entry?;
-        view(self.info, &key, stored, self.bytes_max)
+        view(self.info, &key, stored)
     }
 }
 
@@ -44,9 +42,8 @@ pub(super) fn view<'a, T: Record>(
     info: Option<&Records>,
     key: &[u8],
     stored: Bytes<'a>,
-    bytes_max: usize,
 ) -> Result<View<'a, T>> {
-    match Body::open(stored, bytes_max).and_then(View::new) {
+    match Body::open(stored).and_then(View::new) {
         Ok(view) => Ok(view),
         Err(error) => Err(at(error, info.map_or(T::NAME, |info| &info.name), key)),
     }
@@ -84,7 +81,6 @@ pub(super) struct Source<'a> {
     pub(super) info: &'a Records,
     pub(super) index: &'a Index,
     pub(super) records: ReadTable<'a, 'a>,
-    pub(super) bytes_max: usize,
 }
 
 impl<'a, T: Record> IndexEntries<'a, T> {
@@ -109,7 +105,7 @@ impl<'a> Source<'a> {
                 show_key(key)
             ))
         })?;
-        view(Some(self.info), key, stored, self.bytes_max)
+        view(Some(self.info), key, stored)
     }
 
     /// The primary key in an entry.

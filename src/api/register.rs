@@ -107,15 +107,8 @@ impl Database {
             else {
                 return Ok(());
             };
-            let bytes_max = tx.core.body_bytes_max;
             tx.mark_changed();
-            let progress = step(
-                tx.transaction()?,
-                info,
-                index,
-                bytes_max,
-                state.after.as_deref(),
-            )?;
+            let progress = step(tx.transaction()?, info, index, state.after.as_deref())?;
             change(tx, info, |stored| {
                 if let Some(index) = stored.indexes.get_mut(position) {
                     index.building = match progress {

@@ -65,11 +65,9 @@ impl ReadTx {
             Some((slot, info)) => (self.tables(slot, info)?, Some(Info::Snapshot(info))),
             None => (Tables::Absent, None),
         };
-        let bytes_max = self.core.body_bytes_max;
         Ok(Collection {
             tables,
             info,
-            bytes_max,
             _record: PhantomData,
         })
     }
@@ -176,7 +174,6 @@ impl WriteTx {
         Ok(Collection {
             tables: Tables::Writing(tables),
             info: Some(Info::Writing(info)),
-            bytes_max: self.core.body_bytes_max,
             _record: PhantomData,
         })
     }
@@ -204,7 +201,6 @@ impl Readable for WriteTx {
             None => Ok(Collection {
                 tables: Tables::Absent,
                 info: None,
-                bytes_max: self.core.body_bytes_max,
                 _record: PhantomData,
             }),
         }

@@ -1,8 +1,9 @@
 //! How does a record's body lie in its table? Behind its envelope, compressed where that pays.
 
 use std::borrow::Cow;
+use std::io::Read;
 
-use crate::base::limits::BODY_BYTES_MAX_DEFAULT;
+use crate::base::limits::{BODY_BYTES_MAX, BODY_BYTES_MAX_DEFAULT};
 use crate::base::{Error, Result};
 use crate::codec::envelope::Envelope;
 use crate::store::Bytes;
@@ -98,13 +99,13 @@ pub(crate) struct Body<'a> {
 impl<'a> Body<'a> {
     /// Opens what lies in a table.
     #[inline]
-    pub(crate) fn open(stored: Bytes<'a>, bytes_max: usize) -> Result<Self> {
+    pub(crate) fn open(stored: Bytes<'a>) -> Result<Self> {
         let (envelope, start) = Envelope::decode(&stored)?;
         let (bytes, start) = match envelope.uncompressed {
             None => (stored, start),
             Some(length) => {
                 let compressed = stored.get(start..).unwrap_or_default();
-                (Bytes::owned(uncompress(compressed, length, bytes_max)?), 0)
+                (Bytes::owned(uncompress(compressed, length)?), 0)
             }
         };
         Ok(Self {
@@ -127,25 +128,25 @@ impl<'a> Body<'a> {
 
 /// The record's bytes within what lies in a table, for a single look at them.
 #[inline]
-pub(crate) fn look(stored: &[u8], bytes_max: usize) -> Result<Cow<'_, [u8]>> {
+pub(crate) fn look(stored: &[u8]) -> Result<Cow<'_, [u8]>> {
     let (envelope, start) = Envelope::decode(stored)?;
     let body = stored.get(start..).unwrap_or_default();
     match envelope.uncompressed {
         None => Ok(Cow::Borrowed(body)),
-        Some(length) => uncompress(body, length, bytes_max).map(Cow::Owned),
+        Some(length) => uncompress(body, length).map(Cow::Owned),
     }
 }
 
 #[cold]
-fn uncompress(compressed: &[u8], length: u32, bytes_max: usize) -> Result<Vec<u8>> {
+fn uncompress(compressed: &[u8], length: u32) -> Result<Vec<u8>> {
     let length = length as usize;
-    // The limit may have been lowered since; a body is refused only beyond what a file can hold.
-    if length > bytes_max.max(BODY_BYTES_MAX_DEFAULT) {
+    // The limit of this opening is for what is written: another one may have written more.
+    if length > BODY_BYTES_MAX {
         return Err(Error::corrupt(format!(
-            "a compressed body claims {length} bytes, more than the limit"
+            "a compressed body claims {length} bytes, the most is {BODY_BYTES_MAX}"
         )));
     }
-    let bytes = zstd::bulk::decompress(compressed, length)
+    let bytes = decompress(compressed, length)
         .map_err(|error| Error::corrupt("a body cannot be uncompressed").because(error))?;
     if bytes.len() != length {
         return Err(Error::corrupt(format!(
@@ -153,6 +154,19 @@ fn uncompress(compressed: &[u8], length: u32, bytes_max: usize) -> Result<Vec<u8
             bytes.len()
         )));
     }
+    Ok(bytes)
+}
+
+/// At most one byte more than `length`, which may be a lie: memory is taken for what comes, except
+/// for the moderate length that almost every body has, where one allocation and no copying is faster.
+fn decompress(compressed: &[u8], length: usize) -> std::io::Result<Vec<u8>> {
+    if length <= BODY_BYTES_MAX_DEFAULT {
+        return zstd::bulk::decompress(compressed, length);
+    }
+    let mut bytes = Vec::new();
+    zstd::Decoder::with_buffer(compressed)?
+        .take(length as u64 + 1)
+        .read_to_end(&mut bytes)?;
     Ok(bytes)
 }
 
@@ -186,7 +200,7 @@ mod tests {
         ] {
             let stored = sealed(&body);
             assert_eq!(stored.len() < body.len(), compressed);
-            let opened = Body::open(Bytes::owned(stored), 10_000).unwrap();
+            let opened = Body::open(Bytes::owned(stored)).unwrap();
             assert_eq!(opened.bytes(), body);
             assert_eq!(opened.envelope.uncompressed.is_some(), compressed);
             assert_eq!(opened.envelope.expires, Some(3));
@@ -195,28 +209,32 @@ mod tests {
 
     #[test]
     fn a_compressed_body_that_lies_about_its_length_is_corrupt() {
-        let mut huge = Vec::new();
-        Envelope {
-            version: 1,
-            revision: 1,
-            expires: None,
-            uncompressed: Some(u32::MAX),
-        }
-        .encode(&mut huge);
-        huge.extend_from_slice(&zstd::bulk::compress(&[0; 500], 3).unwrap());
-        let mut short = Vec::new();
-        Envelope {
-            version: 1,
-            revision: 1,
-            expires: None,
-            uncompressed: Some(501),
-        }
-        .encode(&mut short);
-        short.extend_from_slice(&zstd::bulk::compress(&[0; 500], 3).unwrap());
-        for stored in [huge, short] {
-            let error = Body::open(Bytes::owned(stored), 10_000).err().unwrap();
+        const CLAIMS: [u32; 6] = [499, 501, 16 << 20, 17 << 20, 1 << 30, u32::MAX];
+        for claim in CLAIMS {
+            let mut stored = Vec::new();
+            Envelope {
+                version: 1,
+                revision: 1,
+                expires: None,
+                uncompressed: Some(claim),
+            }
+            .encode(&mut stored);
+            stored.extend_from_slice(&zstd::bulk::compress(&[0; 500], 3).unwrap());
+            let error = Body::open(Bytes::owned(stored)).err().unwrap();
             assert_eq!(error.kind(), ErrorKind::Corrupt);
         }
+    }
+
+    #[test]
+    fn a_body_that_was_written_under_a_higher_limit_is_read_in_bounded_memory() {
+        let body = vec![7; BODY_BYTES_MAX_DEFAULT + 1];
+        let compressed = zstd::bulk::compress(&body, 3).unwrap();
+        let length = u32::try_from(body.len()).unwrap();
+        assert!(uncompress(&compressed, length).unwrap() == body);
+        // More comes than was claimed, and is not taken.
+        let more = zstd::bulk::compress(&vec![7; 2 * body.len()], 3).unwrap();
+        assert_eq!(decompress(&more, body.len()).unwrap().len(), body.len() + 1);
+        assert!(uncompress(&more, length).is_err());
     }
 
     #[test]

@@ -37,7 +37,6 @@ pub(crate) struct Problem {
 pub(crate) fn check(
     tables: &Tables<'_>,
     info: &Records,
-    bytes_max: usize,
     report: &mut dyn FnMut(Problem),
 ) -> Result<Findings> {
     let mut findings = Findings::default();
@@ -53,7 +52,7 @@ pub(crate) fn check(
                 what,
             });
         };
-        let body = match Body::open(stored, bytes_max) {
+        let body = match Body::open(stored) {
             Ok(body) => body,
             Err(error) => {
                 problem(None, error.to_string());

@@ -20,7 +20,6 @@ pub(crate) struct FieldPath<'a> {
 pub(crate) fn field(
     records: ReadTable<'_, '_>,
     info: &Records,
-    bytes_max: usize,
     key: &[u8],
     path: &FieldPath<'_>,
     read: &mut dyn FnMut(ValueRef<'_>, &[u8]) -> Result<()>,
@@ -29,7 +28,7 @@ pub(crate) fn field(
         return Ok(false);
     };
     let mut on_record = || {
-        let body = look(&stored, bytes_max)?;
+        let body = look(&stored)?;
         let record = Slot::root(&body, &info.layout)?;
         let value = match record.descend(path.names, path.positions, &info.name)? {
             Some(slot) => slot.value()?,

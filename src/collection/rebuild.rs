@@ -34,7 +34,6 @@ pub(crate) fn step(
     transaction: &WriteTransaction,
     info: &Records,
     index: &Index,
-    bytes_max: usize,
     after: Option<&[u8]>,
 ) -> Result<Progress> {
     let records = transaction.open_table(&info.table)?;
@@ -45,7 +44,7 @@ pub(crate) fn step(
     let mut progress = Progress::Done;
     for record in ReadTable::Writing(&records).range(behind(after))? {
         let (key, stored) = record?;
-        let body = Body::open(stored, bytes_max).context(|| show_key(&key))?;
+        let body = Body::open(stored).context(|| show_key(&key))?;
         index_keys(index, info, body.bytes(), &mut scratch).context(|| show_key(&key))?;
         for index_key in scratch.keys() {
             let (entry, value) = entry(index, index_key, &key);

@@ -40,7 +40,6 @@ pub(crate) struct NewRecord<'a> {
 pub(crate) fn write(
     tables: &mut WritingTables<'_>,
     info: &Records,
-    bytes_max: usize,
     key: &[u8],
     new: Option<NewRecord<'_>>,
     expect: Expect,
@@ -50,7 +49,7 @@ pub(crate) fn write(
     let mut scratch = Scratch::default();
     let existed = {
         let old = match tables.stored(key)? {
-            Some(stored) => Some(Body::open(stored, bytes_max)?),
+            Some(stored) => Some(Body::open(stored)?),
             None => None,
         };
         check_expectation(info, expect, old.as_ref().map(|old| old.envelope.revision))?;

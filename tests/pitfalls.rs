@@ -6,7 +6,7 @@ use std::time::Duration;
 
 use larder::{Database, ErrorKind, record};
 
-use crate::support::{check, db};
+use crate::support::{check, db, db_with};
 
 #[record(name = "counters", index(by_value = value))]
 #[derive(Debug)]
@@ -16,6 +16,8 @@ struct Counter {
     value: u64,
     #[index]
     text: String,
+    #[unique]
+    name: String,
 }
 
 fn counter(id: u64, value: u64) -> Counter {
@@ -23,6 +25,7 @@ fn counter(id: u64, value: u64) -> Counter {
         id,
         value,
         text: format!("value {value}"),
+        name: format!("number {id}"),
     }
 }
 
@@ -147,6 +150,61 @@ fn a_leak_fails_its_write_and_the_next_write_answers_at_once() {
         }
         assert_eq!(value(&db, 1), Some(1));
     }
+}
+
+/// A view that was found through an index, or came from an iterator, held a page of its transaction,
+/// and when it was forgotten redb panicked, whether the transaction was committed or rolled back.
+#[test]
+fn a_view_that_is_leaked_costs_its_memory_only() {
+    for commit in [true, false] {
+        let db = db();
+        put(&db, 1, 1).unwrap();
+        let ended = db.write(|tx| {
+            let mut counters = tx.collection::<Counter>()?;
+            counters.put(&counter(2, 2))?;
+            let by_value = counters.by(Counter::BY_VALUE);
+            std::mem::forget(counters.get(2)?);
+            std::mem::forget((counters.first()?, counters.last()?));
+            std::mem::forget((counters.iter()?.next(), counters.iter()?.next_back()));
+            std::mem::forget((by_value.first()?, by_value.last()?));
+            std::mem::forget((by_value.iter()?.next(), by_value.iter()?.next_back()));
+            std::mem::forget(counters.by(Counter::BY_NAME).get("number 2")?);
+            let mut bucket = tx.bucket("bucket")?;
+            bucket.put(b"key", "value")?;
+            std::mem::forget((bucket.get(b"key")?, bucket.iter()?.next()));
+            counters.put(&counter(1, 5))?;
+            counters.remove(2)?;
+            match commit {
+                true => Ok(()),
+                false => counters.insert(&counter(1, 7)).map(drop),
+            }
+        });
+        assert_eq!(ended.is_ok(), commit, "{ended:?}");
+        assert_eq!(value(&db, 1), Some(if commit { 5 } else { 1 }));
+        put(&db, 3, 3).unwrap();
+    }
+}
+
+/// redb would give the same error for ever.
+#[test]
+fn an_iterator_ends_after_one_error_when_the_database_was_closed() {
+    let db = db_with(|builder| builder.cache_size(0));
+    let all = (0..20_000).map(|id| counter(id, id));
+    db.write(|tx| tx.collection::<Counter>()?.load(all))
+        .unwrap();
+    let tx = db.read().unwrap();
+    let counters = tx.collection::<Counter>().unwrap();
+    let (mut forwards, mut backwards) = (counters.iter().unwrap(), counters.iter().unwrap());
+    forwards.next().unwrap().unwrap();
+    backwards.next_back().unwrap().unwrap();
+    Database::clone(&db).close().unwrap();
+    let errors = |results: &mut dyn Iterator<Item = Option<ErrorKind>>| {
+        results.take(40_000).flatten().collect::<Vec<_>>()
+    };
+    let of_forwards = errors(&mut forwards.map(|view| view.err().map(|error| error.kind())));
+    assert_eq!(of_forwards, [ErrorKind::Closed]);
+    let of_backwards = errors(&mut backwards.rev().map(|view| view.err().map(|e| e.kind())));
+    assert_eq!(of_backwards, [ErrorKind::Closed]);
 }
 
 #[test]

@@ -207,7 +207,7 @@ impl<'a, K: Key> BucketEntries<'a, K> {
 
     fn entry(entry: Result<(Bytes<'a>, Bytes<'a>)>) -> Result<(K, BucketValue<'a>)> {
         let (key, value) = entry?;
-        Ok((decode_key(&key)?, BucketValue(value)))
+        Ok((decode_key(&key)?, BucketValue(value.kept())))
     }
 }
 

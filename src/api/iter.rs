@@ -32,7 +32,7 @@ impl<'a, T: Record> Iter<'a, T> {
 
     fn view(&self, entry: Result<(Bytes<'a>, Bytes<'a>)>) -> Result<View<'a, T>> {
         let (key, stored) = entry?;
-        view(self.info, &key, stored)
+        view(self.info, &key, stored.kept())
     }
 }
 
@@ -105,7 +105,7 @@ impl<'a> Source<'a> {
                 show_key(key)
             ))
         })?;
-        view(Some(self.info), key, stored)
+        view(Some(self.info), key, stored.kept())
     }
 
     /// The primary key in an entry.

@@ -56,13 +56,25 @@ impl Drop for Open<'_> {
 pub(crate) struct Bytes<'a>(Source<'a>);
 
 enum Source<'a> {
+    /// A page of a read transaction.
     Page(AccessGuard<'a, Slice>),
+    /// A page of a write transaction: gone before that ends, or redb panics in ending it.
+    Lent(AccessGuard<'a, Slice>),
     Owned(Vec<u8>),
 }
 
 impl Bytes<'_> {
     pub(crate) fn owned(bytes: Vec<u8>) -> Self {
         Self(Source::Owned(bytes))
+    }
+
+    /// What may be given to a user, who may forget it (`mem::forget`): no page of a write transaction,
+    /// but a copy.
+    pub(crate) fn kept(self) -> Self {
+        match self.0 {
+            Source::Lent(guard) => Self::owned(guard.value().to_vec()),
+            Source::Page(_) | Source::Owned(_) => self,
+        }
     }
 }
 
@@ -72,7 +84,7 @@ impl Deref for Bytes<'_> {
     #[inline]
     fn deref(&self) -> &[u8] {
         match &self.0 {
-            Source::Page(guard) => guard.value(),
+            Source::Page(guard) | Source::Lent(guard) => guard.value(),
             Source::Owned(bytes) => bytes,
         }
     }
@@ -93,9 +105,7 @@ impl<'a, 'tx> ReadTable<'a, 'tx> {
                 let guard = ReadableTable::get(&table.0, key).map_err(from_storage)?;
                 Ok(guard.map(|guard| Bytes(Source::Page(guard))))
             }
-            Self::Writing(table) => Ok(table
-                .peek(key)?
-                .map(|bytes| Bytes(Source::Owned(bytes.to_vec())))),
+            Self::Writing(table) => Ok(table.peek(key)?.map(|bytes| Bytes::owned(bytes.to_vec()))),
         }
     }
 
@@ -125,7 +135,7 @@ impl<'a, 'tx> ReadTable<'a, 'tx> {
                     ReadableTable::range::<&[u8]>(&table.0, bounds).map_err(from_storage)?;
                 Ok(Range {
                     range: Some(range),
-                    _open: None,
+                    open: None,
                 })
             }
             Self::Writing(table) => {
@@ -133,7 +143,7 @@ impl<'a, 'tx> ReadTable<'a, 'tx> {
                     ReadableTable::range::<&[u8]>(&table.table, bounds).map_err(from_storage)?;
                 Ok(Range {
                     range: Some(range),
-                    _open: Some(Open::new(table.open.0)),
+                    open: Some(Open::new(table.open.0)),
                 })
             }
         }
@@ -159,7 +169,7 @@ impl<'tx> WriteTable<'tx> {
 
     fn peek(&self, key: &[u8]) -> Result<Option<Bytes<'_>>> {
         let guard = self.table.get(key).map_err(from_storage)?;
-        Ok(guard.map(|guard| Bytes(Source::Page(guard))))
+        Ok(guard.map(|guard| Bytes(Source::Lent(guard))))
     }
 
     /// Sets or, with `None`, removes the value under a key; says whether there was one before.
@@ -203,7 +213,8 @@ impl<'tx> WriteTable<'tx> {
 #[derive(Default)]
 pub(crate) struct Range<'a> {
     range: Option<redb::Range<'a, Slice, Slice>>,
-    _open: Option<Open<'a>>,
+    /// Of a write transaction.
+    open: Option<Open<'a>>,
 }
 
 type Entry<'a> = Result<(Bytes<'a>, Bytes<'a>)>;
@@ -249,7 +260,13 @@ impl<'a> Range<'a> {
 
     fn entry(&mut self, next: Option<Result<Guards<'a>, redb::StorageError>>) -> Option<Entry<'a>> {
         match next? {
-            Ok((key, value)) => Some(Ok((Bytes(Source::Page(key)), Bytes(Source::Page(value))))),
+            Ok((key, value)) => {
+                let source = match self.open {
+                    Some(_) => Source::Lent,
+                    None => Source::Page,
+                };
+                Some(Ok((Bytes(source(key)), Bytes(source(value)))))
+            }
             Err(error) => Some(Err(self.end(error))),
         }
     }

@@ -1,12 +1,15 @@
 //! Is everything in the database as it should be?
 
 use std::fmt;
+use std::ops::Bound;
 
 use super::database::Database;
-use crate::base::Result;
 use crate::base::name::show_key;
-use crate::collection::check::{Problem as Found, check};
-use crate::schema::catalog::{Member, NEXT_ID_ROW, SYSTEM_TABLE, auto_row};
+use crate::base::{ErrorKind, Result};
+use crate::collection::check::{Findings, Problem as Found, check};
+use crate::schema::catalog::{
+    Bucket, Member, NEXT_ID_ROW, Records, SEQUENCE_ROW, SYSTEM_TABLE, auto_row, auto_rows,
+};
 use crate::store::{ALL, ReadTable};
 use crate::txn::core::read_number;
 use crate::txn::read::ReadTx;
@@ -56,7 +59,14 @@ impl CheckReport {
     }
 
     fn add_to(&mut self, collection: &str, what: String) {
-        let collection = Some(collection.to_owned());
+        self.add_about(Some(collection.to_owned()), what);
+    }
+
+    fn add_to_whole(&mut self, what: String) {
+        self.add_about(None, what);
+    }
+
+    fn add_about(&mut self, collection: Option<String>, what: String) {
         self.add(Problem {
             collection,
             index: None,
@@ -99,7 +109,7 @@ impl fmt::Display for CheckReport {
 impl Database {
     /// Reads everything and compares: every record decodes and has the key it lies under, every
     /// index equals what the records imply, both ways, and the counters are ahead of what they
-    /// count. Looks at a snapshot, so that others may write meanwhile.
+    /// count, and not beyond what they can be. Looks at a snapshot, so that others may write meanwhile.
     ///
     /// # Errors
     /// Damage is a problem in the report, not an error; an error is what kept the check from going
@@ -108,72 +118,135 @@ impl Database {
         let tx = self.read()?;
         let mut report = CheckReport::default();
         let mut revision_max = 0;
-        let mut id_max = 0;
         for (slot, member) in tx.catalog().members().iter().enumerate() {
             report.collections += 1;
             match member {
-                Member::Bucket(info) => {
-                    id_max = id_max.max(info.id);
-                    if let Some(table) = tx.bucket_table(slot, &info.table)? {
-                        for entry in ReadTable::Snapshot(table).range(ALL)? {
-                            entry?;
-                            report.records += 1;
-                        }
-                    }
-                }
+                Member::Bucket(info) => check_bucket(&tx, slot, info, &mut report)?,
                 Member::Records(info) => {
-                    let ids = info.indexes.iter().map(|index| index.id);
-                    id_max = ids.fold(id_max.max(info.id), u32::max);
-                    let tables = tx.tables(slot, info)?;
-                    let mut add = |Found { index, key, what }: Found| {
-                        report.add(Problem {
-                            collection: Some(info.name.clone()),
-                            index,
-                            key,
-                            what,
-                        });
-                    };
-                    let found = check(&tables, info, &mut add)?;
-                    report.records += found.records;
-                    report.index_entries += found.index_entries;
+                    let found = check_records(&tx, slot, info, &mut report)?;
                     revision_max = revision_max.max(found.revision_max);
-                    let counter = system_number(&tx, &auto_row(info.id))?;
-                    if counter < found.auto_key_max {
-                        let greatest = found.auto_key_max;
-                        let what = format!(
-                            "the counter of automatic keys is {counter}, the greatest key {greatest}"
-                        );
-                        report.add_to(&info.name, what);
-                    }
                 }
             }
         }
-        let mut whole = |what: String| {
-            report.add(Problem {
-                collection: None,
-                index: None,
-                key: None,
-                what,
-            });
-        };
-        let sequence = system_number(&tx, crate::schema::catalog::SEQUENCE_ROW)?;
-        if sequence < revision_max {
-            whole(format!(
-                "the sequence is {sequence}, a record has revision {revision_max}"
-            ));
-        }
-        let next = system_number(&tx, NEXT_ID_ROW)?;
-        if next <= u64::from(id_max) && id_max > 0 {
-            whole(format!("the next id is {next}, but {id_max} is in use"));
-        }
+        check_sequence(&tx, revision_max, &mut report)?;
+        check_next_id(&tx, &mut report)?;
+        check_auto_rows(&tx, &mut report)?;
         Ok(report)
     }
 }
 
-/// A counter, 0 where it was never written.
-fn system_number(tx: &ReadTx, row: &[u8]) -> Result<u64> {
-    match tx.transaction().open_table(SYSTEM_TABLE)? {
-        Some(table) => Ok(read_number(ReadTable::Snapshot(&table), row)?.unwrap_or(0)),
-        None => Ok(0),
+fn check_bucket(tx: &ReadTx, slot: usize, info: &Bucket, report: &mut CheckReport) -> Result<()> {
+    let Some(table) = tx.bucket_table(slot, &info.table)? else {
+        return Ok(());
+    };
+    for entry in ReadTable::Snapshot(table).range(ALL)? {
+        entry?;
+        report.records += 1;
+    }
+    Ok(())
+}
+
+fn check_records(
+    tx: &ReadTx,
+    slot: usize,
+    info: &Records,
+    report: &mut CheckReport,
+) -> Result<Findings> {
+    let tables = tx.tables(slot, info)?;
+    let mut add = |Found { index, key, what }: Found| {
+        report.add(Problem {
+            collection: Some(info.name.clone()),
+            index,
+            key,
+            what,
+        });
+    };
+    let found = check(&tables, info, &mut add)?;
+    report.records += found.records;
+    report.index_entries += found.index_entries;
+    match system_number(tx, &auto_row(info.id))? {
+        Ok(counter) if counter < found.auto_key_max => {
+            let greatest = found.auto_key_max;
+            report.add_to(
+                &info.name,
+                format!("the counter of automatic keys is {counter}, the greatest key {greatest}"),
+            );
+        }
+        Ok(_) => {}
+        Err(what) => report.add_to(&info.name, what),
+    }
+    Ok(found)
+}
+
+fn check_sequence(tx: &ReadTx, revision_max: u64, report: &mut CheckReport) -> Result<()> {
+    match system_number(tx, SEQUENCE_ROW)? {
+        Ok(u64::MAX) => report.add_to_whole(format!(
+            "the sequence is {}, so that no commit can follow",
+            u64::MAX
+        )),
+        Ok(sequence) if sequence < revision_max => report.add_to_whole(format!(
+            "the sequence is {sequence}, a record has revision {revision_max}"
+        )),
+        Ok(_) => {}
+        Err(what) => report.add_to_whole(what),
+    }
+    Ok(())
+}
+
+fn check_next_id(tx: &ReadTx, report: &mut CheckReport) -> Result<()> {
+    let greatest = tx.catalog().greatest_id();
+    match system_number(tx, NEXT_ID_ROW)? {
+        Ok(next) if next <= u64::from(greatest) && greatest > 0 => {
+            report.add_to_whole(format!("the next id is {next}, but {greatest} is in use"));
+        }
+        Ok(next) if next > u64::from(u32::MAX) + 1 => report.add_to_whole(format!(
+            "the next id is {next}, more than one behind {}, the last there is",
+            u32::MAX
+        )),
+        Ok(_) => {}
+        Err(what) => report.add_to_whole(what),
+    }
+    Ok(())
+}
+
+/// Every counter of automatic keys belongs to a collection that has them.
+fn check_auto_rows(tx: &ReadTx, report: &mut CheckReport) -> Result<()> {
+    let Some(table) = tx.transaction().open_table(SYSTEM_TABLE)? else {
+        return Ok(());
+    };
+    let counting: Vec<Vec<u8>> = tx
+        .catalog()
+        .members()
+        .iter()
+        .filter_map(|member| match member {
+            Member::Records(info) if info.current.auto => Some(auto_row(info.id)),
+            _ => None,
+        })
+        .collect();
+    let (lower, upper) = auto_rows();
+    let bounds = (Bound::Included(lower), Bound::Excluded(upper));
+    for row in ReadTable::Snapshot(&table).range(bounds)? {
+        let (key, _) = row?;
+        if !counting.iter().any(|row| **row == *key) {
+            report.add_to_whole(format!(
+                "the system table counts automatic keys under \"{}\", which no collection has",
+                key.escape_ascii()
+            ));
+        }
+    }
+    Ok(())
+}
+
+/// A counter, 0 where it was never written; what is wrong where it is none.
+fn system_number(tx: &ReadTx, row: &[u8]) -> Result<Result<u64, String>> {
+    let Some(table) = tx.transaction().open_table(SYSTEM_TABLE)? else {
+        return Ok(Ok(0));
+    };
+    match read_number(ReadTable::Snapshot(&table), row) {
+        Ok(number) => Ok(Ok(number.unwrap_or(0))),
+        Err(error) if error.is(ErrorKind::Corrupt) => {
+            Ok(Err(format!("\"{}\": {error}", row.escape_ascii())))
+        }
+        Err(error) => Err(error),
     }
 }

@@ -1,13 +1,20 @@
 //! What does a user see of bytes that nobody honest wrote? They are put in through the store floor.
 
 use std::collections::BTreeMap;
+use std::path::PathBuf;
 
 use proptest::prelude::*;
 
 use super::Database;
 use crate::base::ErrorKind;
 use crate::codec::envelope::Envelope;
+use crate::schema::catalog::{
+    NEXT_ID_ROW, SEQUENCE_ROW, SYSTEM_TABLE, StoredCollection, StoredKind, StoredRecords, auto_row,
+    catalog_row,
+};
 use crate::schema::record::Record;
+use crate::schema::types::Type;
+use crate::store::{Mode, OpenOptions, Place, Store};
 use crate::{Result, record};
 
 #[record(name = "things", index(by_pair = (name, desc(size))))]
@@ -152,6 +159,145 @@ fn every_single_damaged_byte_of_a_record_is_told_or_is_another_record() {
             use_everything(&damaged);
         }
         use_everything(&honest[..at]);
+    }
+}
+
+/// Writes a row of the system table, past everything that would refuse it, in a file that is closed
+/// then; gives the opened file's directory and path.
+fn file_with_row(row: &[u8], value: &[u8]) -> (tempfile::TempDir, PathBuf) {
+    let directory = tempfile::tempdir().unwrap();
+    let path = directory.path().join("damaged.larder");
+    let db = Database::builder()
+        .register::<Thing>()
+        .register::<Counted>()
+        .open(&path)
+        .unwrap();
+    db.write(|tx| tx.collection::<Counted>()?.insert(&Counted { id: 0 }))
+        .unwrap();
+    let place = Place::File {
+        path: path.clone(),
+        mode: Mode::Existing,
+    };
+    db.close().unwrap();
+    let cache_bytes = 1 << 20;
+    let store = Store::open(&place, OpenOptions { cache_bytes }).unwrap();
+    let transaction = store.begin_write().unwrap();
+    let mut table = transaction.open_table(SYSTEM_TABLE).unwrap();
+    table.change(row, Some(value)).unwrap();
+    drop(table);
+    store.commit(transaction).unwrap();
+    store.close().unwrap();
+    (directory, path)
+}
+
+#[record(name = "counted")]
+#[derive(Debug)]
+struct Counted {
+    #[key(auto)]
+    id: u64,
+}
+
+#[record(name = "others")]
+#[derive(Debug)]
+struct Other {
+    #[key]
+    id: u64,
+}
+
+/// The sequence was added to without a look, and panicked.
+#[test]
+fn counters_at_their_end_are_told_and_nothing_panics() {
+    let insert =
+        |db: &Database| db.write(|tx| tx.collection::<Counted>()?.insert(&Counted { id: 0 }));
+    let create = |db: &Database| db.write(|tx| tx.collection::<Other>().map(drop));
+    let end = u64::MAX.to_le_bytes();
+
+    let (_directory, path) = file_with_row(SEQUENCE_ROW, &end);
+    let db = Database::open(&path).unwrap();
+    assert_eq!(insert(&db).unwrap_err().kind(), ErrorKind::Corrupt);
+    assert_eq!(db.begin_write().unwrap_err().kind(), ErrorKind::Corrupt);
+    assert!(!db.check().unwrap().is_ok());
+    assert_eq!(db.sequence(), u64::MAX);
+
+    let (_directory, path) = file_with_row(NEXT_ID_ROW, &end);
+    let db = Database::open(&path).unwrap();
+    insert(&db).unwrap();
+    assert_eq!(create(&db).unwrap_err().kind(), ErrorKind::Limit);
+    assert!(!db.check().unwrap().is_ok());
+
+    let (_directory, path) = file_with_row(NEXT_ID_ROW, &1_u64.to_le_bytes());
+    let db = Database::open(&path).unwrap();
+    assert_eq!(create(&db).unwrap_err().kind(), ErrorKind::Corrupt);
+    assert!(!db.check().unwrap().is_ok());
+
+    let id = counted_id(&db);
+    drop(db);
+    let (_directory, path) = file_with_row(&auto_row(id), &end);
+    let db = Database::open(&path).unwrap();
+    assert_eq!(insert(&db).unwrap_err().kind(), ErrorKind::Limit);
+    // A record with that key may have been removed.
+    assert!(db.check().unwrap().is_ok());
+}
+
+fn counted_id(db: &Database) -> u32 {
+    let tx = db.read().unwrap();
+    let (_, member) = tx.catalog().find("counted").unwrap();
+    member.records().unwrap().id
+}
+
+#[test]
+fn a_counter_that_is_no_number_or_nobodys_is_a_problem_of_the_check() {
+    for (row, value) in [
+        (NEXT_ID_ROW.to_vec(), vec![1, 2, 3]),
+        (auto_row(1000), 5_u64.to_le_bytes().to_vec()),
+        (b"auto/what".to_vec(), vec![]),
+    ] {
+        let (_directory, path) = file_with_row(&row, &value);
+        let db = Database::open(&path).unwrap();
+        let report = db.check().unwrap();
+        assert_eq!(report.problem_count, 1, "{report}");
+    }
+    let (_directory, path) = file_with_row(SEQUENCE_ROW, &[1, 2, 3]);
+    let error = Database::open(&path).unwrap_err();
+    assert_eq!(error.kind(), ErrorKind::Corrupt, "{error}");
+    assert!(error.to_string().contains("damaged.larder"), "{error}");
+}
+
+/// What a declaration may get wrong was answered in the kinds of the program's mistakes.
+#[test]
+fn a_damaged_descriptor_is_corrupt_and_the_error_names_the_file() {
+    let descriptor = |edit: &dyn Fn(&mut StoredRecords)| {
+        let db = Database::builder().register::<Thing>().in_memory().unwrap();
+        let tx = db.read().unwrap();
+        let (_, member) = tx.catalog().find("things").unwrap();
+        let info = member.records().unwrap();
+        let mut records = info.stored.clone();
+        edit(&mut records);
+        let kind = StoredKind::Records(records);
+        StoredCollection { id: info.id, kind }.encode().unwrap()
+    };
+    let nested = || (0..40).fold(Type::Bool, |ty, _| Type::List(Box::new(ty)));
+    let rows = [
+        b"no descriptor".to_vec(),
+        descriptor(&|records| records.versions.clear()),
+        descriptor(&|records| records.versions[0].key = vec!["nowhere".into()]),
+        descriptor(&|records| records.indexes[0].definition.parts.clear()),
+        descriptor(&|records| records.indexes[0].definition.parts[0].each = true),
+        descriptor(&|records| records.versions[0].fields[0].ty = nested()),
+    ];
+    for row in rows {
+        let (_directory, path) = file_with_row(&catalog_row("things"), &row);
+        for open in [Database::open, Database::open_read_only] {
+            let error = open(&path).unwrap_err();
+            assert_eq!(error.kind(), ErrorKind::Corrupt, "{error}");
+            let text = error.to_string();
+            assert!(
+                text.starts_with("open ") && text.contains("damaged.larder"),
+                "{text}"
+            );
+            assert!(text.contains("\"things\""), "{text}");
+            assert_eq!(text.matches("open ").count(), 1, "{text}");
+        }
     }
 }
 

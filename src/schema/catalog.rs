@@ -5,7 +5,7 @@
 //! TABLE "larder"
 //! KEY                   VALUE
 //! "catalog/" ++ name    a collection or bucket, as JSON (`StoredCollection`)
-//! "next"                u32, little-endian: the next id of a collection or an index
+//! "next"                u64, little-endian: the next id of a collection or an index, at most 2^32
 //! "sequence"            u64, little-endian: the sequence of the last commit
 //! "auto/" ++ id (BE)    u64, little-endian: the greatest key `insert` assigned or saw
 //!
@@ -50,6 +50,11 @@ pub(crate) fn catalog_rows() -> (&'static [u8], &'static [u8]) {
 /// The row with the greatest automatic key of a collection.
 pub(crate) fn auto_row(id: u32) -> Vec<u8> {
     [b"auto/".as_slice(), &id.to_be_bytes()].concat()
+}
+
+/// The bounds of the rows with the greatest automatic keys of all collections.
+pub(crate) fn auto_rows() -> (&'static [u8], &'static [u8]) {
+    (b"auto/", b"auto0")
 }
 
 /// A collection or bucket as the file has it.
@@ -158,10 +163,12 @@ impl StoredCollection {
 
     /// Reads a row of the catalog and resolves it.
     pub(crate) fn decode(name: &str, row: &[u8]) -> Result<Member> {
-        let stored: Self = serde_json::from_slice(row).map_err(|error| {
-            Error::corrupt(format!("the descriptor of {name:?} is damaged")).because(error)
-        })?;
-        stored.resolve(name)
+        let damaged = || Error::corrupt(format!("the descriptor of {name:?} is damaged"));
+        let stored: Self = serde_json::from_slice(row).map_err(|error| damaged().because(error))?;
+        // What would be the program's mistake in a declaration is damage in what was stored.
+        stored
+            .resolve(name)
+            .map_err(|error| damaged().because(error))
     }
 
     pub(crate) fn resolve(self, name: &str) -> Result<Member> {
@@ -238,6 +245,15 @@ impl Member {
         }
     }
 
+    /// Its id and those of its indexes.
+    pub(crate) fn ids(&self) -> impl Iterator<Item = u32> {
+        let (id, indexes) = match self {
+            Self::Bucket(bucket) => (bucket.id, [].as_slice()),
+            Self::Records(records) => (records.id, records.indexes.as_slice()),
+        };
+        std::iter::once(id).chain(indexes.iter().map(|index| index.id))
+    }
+
     /// The tables that hold it.
     pub(crate) fn tables(&self) -> Vec<&str> {
         match self {
@@ -283,6 +299,11 @@ impl Catalog {
 
     pub(crate) fn members(&self) -> &[Member] {
         &self.members
+    }
+
+    /// The greatest id that is in use, 0 where there is none.
+    pub(crate) fn greatest_id(&self) -> u32 {
+        self.members.iter().flat_map(Member::ids).max().unwrap_or(0)
     }
 
     /// Slot and member of that name.

@@ -50,6 +50,13 @@ impl WriteTx {
             core.store.begin_write()?;
         }
         let baton = core.baton.take()?;
+        let sequence = core.sequence().checked_add(1).ok_or_else(|| {
+            Error::corrupt(format!(
+                "the sequence of the last commit is {}, more than any can be: its row in the \
+                 system table is damaged; restore from a backup",
+                u64::MAX
+            ))
+        })?;
         let transaction = core.store.begin_write()?;
         Ok(Self {
             core: core.clone(),
@@ -57,7 +64,7 @@ impl WriteTx {
             catalog: RefCell::new(core.catalog()),
             catalog_changed: Cell::new(false),
             changed: Cell::new(false),
-            sequence: core.sequence() + 1,
+            sequence,
             counters: RefCell::default(),
             _baton: baton,
             _stays_on_its_thread: PhantomData,
@@ -182,6 +189,14 @@ impl WriteTx {
         let id = read_number(ReadTable::Writing(&system), NEXT_ID_ROW)?.unwrap_or(1);
         let narrow = u32::try_from(id)
             .map_err(|_| Error::limit("the database has used up its ids of collections"))?;
+        // Two collections under one id would share their tables.
+        let in_use = self.catalog.borrow().greatest_id();
+        if narrow <= in_use {
+            return Err(Error::corrupt(format!(
+                "the next id is {id}, but {in_use} is in use: the row of the next id in the system \
+                 table is damaged; restore from a backup"
+            )));
+        }
         system.change(NEXT_ID_ROW, Some(&(id + 1).to_le_bytes()))?;
         Ok(narrow)
     }

@@ -1,6 +1,6 @@
 //! A declaration meets what is stored: indexes come, go and change; records do not change shape.
 
-use larder::{CollectionOptions, Database, ErrorKind, record};
+use larder::{CollectionMut, CollectionOptions, Database, ErrorKind, Readable, record};
 
 use crate::support::{check, db, db_with};
 
@@ -162,16 +162,214 @@ fn a_large_collection_is_indexed_in_several_steps_while_others_write() {
     fill(&db, 110_000);
     std::thread::scope(|scope| {
         let register = scope.spawn(|| db.register::<indexed::City>());
+        let mut turn = 0;
         while !register.is_finished() {
-            db.write(|tx| {
-                let mut notes = tx.bucket("notes")?;
-                notes.put(b"turn", "mine")
-            })
-            .unwrap();
+            turn += 1;
+            let written = db.write(|tx| change_some(&mut tx.collection::<indexed::City>()?, turn));
+            // Before the first step of the registration the indexes are not even known.
+            assert!(
+                written.is_ok() || written.is_err_and(|error| error.is(ErrorKind::NotRegistered))
+            );
         }
         register.join().unwrap().unwrap();
     });
-    assert_eq!(by_place(&db).len(), 110_000);
+    let tx = db.read().unwrap();
+    let cities = tx.collection::<indexed::City>().unwrap();
+    let mut expected: Vec<(String, u32, u64)> = cities
+        .iter()
+        .unwrap()
+        .map(|city| city.unwrap().to_owned().unwrap())
+        .map(|city| (city.country, city.population, city.id))
+        .collect();
+    assert!(
+        expected.iter().any(|(country, ..)| country == "ES"),
+        "nothing was written while the index was built"
+    );
+    expected.sort_unstable();
+    assert!(
+        by_place(&db)
+            .into_iter()
+            .eq(expected.into_iter().map(|(_, _, id)| id))
+    );
+}
+
+/// Inserts, changes and removes records, some of them before and some behind where a build stands.
+fn change_some(cities: &mut CollectionMut<'_, indexed::City>, turn: u64) -> larder::Result<()> {
+    cities.insert(&indexed::City {
+        id: 1_000_000 + turn,
+        name: format!("new {turn}"),
+        country: "ES".into(),
+        population: 1,
+    })?;
+    for id in [turn, 109_999 - turn] {
+        cities.update(id, |city| city.country = "ES".into())?;
+    }
+    cities.remove(50_000 + turn)?;
+    cities.remove(1_000_000 + turn / 2)?;
+    Ok(())
+}
+
+mod other_place {
+    #[larder::record(name = "cities", index(by_place = (population, country)))]
+    pub struct City {
+        #[key]
+        pub id: u64,
+        #[index]
+        pub name: String,
+        pub country: String,
+        pub population: u32,
+    }
+}
+
+/// The answer of the index `by_place` as another program declares it.
+fn by_other_place(tx: &impl Readable) -> larder::Result<u64> {
+    let cities = tx.collection::<other_place::City>()?;
+    cities
+        .by(other_place::City::BY_PLACE)
+        .count((5, "")..(6, ""))
+}
+
+/// An index was found by its name alone, so that a program which had not registered was answered
+/// from an index with another definition.
+#[test]
+fn an_index_of_another_definition_is_not_read_under_the_same_name() {
+    let db = db();
+    fill(&db, 2000);
+    db.register::<indexed::City>().unwrap();
+    let refused = |result: larder::Result<u64>| {
+        let error = result.unwrap_err();
+        assert_eq!(error.kind(), ErrorKind::IndexNotReady, "{error}");
+        assert!(error.to_string().contains("register"), "{error}");
+    };
+    refused(by_other_place(&db.read().unwrap()));
+    db.write(|tx| {
+        refused(by_other_place(tx));
+        // The index that is as declared answers, and so do the records.
+        let cities = Readable::collection::<other_place::City>(tx)?;
+        assert_eq!(
+            cities
+                .by(other_place::City::BY_NAME)
+                .equal("city 7")?
+                .count(),
+            1
+        );
+        assert_eq!(cities.len()?, 2000);
+        Ok(())
+    })
+    .unwrap();
+    let path = db.path();
+    let db = db.reopen();
+    db.clone().close().unwrap();
+    let read_only = Database::builder()
+        .register::<other_place::City>()
+        .open_read_only(path)
+        .unwrap();
+    refused(by_other_place(&read_only.read().unwrap()));
+    assert_eq!(by_place(&read_only).len(), 2000);
+}
+
+#[test]
+fn an_index_is_read_by_its_old_definition_until_the_new_one_is_ready() {
+    let db = db();
+    fill(&db, 110_000);
+    db.register::<indexed::City>().unwrap();
+    let right = (0..110_000_u32).filter(|i| i * 7919 % 1000 == 5).count() as u64;
+    std::thread::scope(|scope| {
+        let register = scope.spawn(|| db.register::<other_place::City>());
+        while !register.is_finished() {
+            let tx = db.read().unwrap();
+            let cities = tx.collection::<indexed::City>().unwrap();
+            let old = cities.by(indexed::City::BY_PLACE).len();
+            let new = by_other_place(&tx);
+            assert!(old.is_ok() != new.is_ok(), "{old:?} {new:?}");
+            assert_eq!(old.unwrap_or(110_000), 110_000);
+            assert_eq!(new.unwrap_or(right), right);
+        }
+        register.join().unwrap().unwrap();
+    });
+    assert_eq!(by_other_place(&db.read().unwrap()).unwrap(), right);
+}
+
+/// A build that failed on one thread dropped the index under the other threads' hands, and they
+/// said that all was well.
+#[test]
+fn no_thread_is_told_that_a_unique_index_is_there_which_is_not() {
+    let db = db();
+    fill(&db, 60_000);
+    db.write(|tx| {
+        tx.collection::<plain::City>()?
+            .update(59_999, |city| city.name = "city 0".into())
+    })
+    .unwrap();
+    std::thread::scope(|scope| {
+        let threads: Vec<_> = (0..4)
+            .map(|_| scope.spawn(|| db.register::<changed::City>()))
+            .collect();
+        for thread in threads {
+            let error = thread.join().unwrap().unwrap_err();
+            assert_eq!(error.kind(), ErrorKind::Conflict, "{error}");
+        }
+    });
+}
+
+mod unique_country {
+    #[larder::record(name = "cities")]
+    pub struct City {
+        #[key]
+        pub id: u64,
+        pub name: String,
+        #[unique]
+        pub country: String,
+        pub population: u32,
+    }
+}
+
+mod by_country {
+    #[larder::record(name = "cities")]
+    pub struct City {
+        #[key]
+        pub id: u64,
+        pub name: String,
+        #[index]
+        pub country: String,
+        pub population: u32,
+    }
+}
+
+#[test]
+fn an_index_stays_when_the_unique_one_that_is_to_replace_it_cannot_be() {
+    let db = db();
+    fill(&db, 9);
+    db.register::<by_country::City>().unwrap();
+    let error = db.register::<unique_country::City>().unwrap_err();
+    assert_eq!(error.kind(), ErrorKind::Conflict, "{error}");
+    // The key of the index and those of two records: 1 and 4 are the first of the same country.
+    let text = error.to_string();
+    for part in ["DE", "by_country", r#"\x01""#, r#"\x04""#] {
+        assert!(text.contains(part), "{part}: {text}");
+    }
+    let db = db.reopen();
+    db.write(|tx| {
+        let mut cities = tx.collection::<by_country::City>()?;
+        assert_eq!(
+            cities.by(by_country::City::BY_COUNTRY).equal("DE")?.count(),
+            3
+        );
+        cities.retain(|city| city.id < 3)?;
+        Ok(())
+    })
+    .unwrap();
+    db.register::<unique_country::City>().unwrap();
+    let tx = db.read().unwrap();
+    let cities = tx.collection::<unique_country::City>().unwrap();
+    let german = cities
+        .by(unique_country::City::BY_COUNTRY)
+        .get("DE")
+        .unwrap();
+    assert_eq!(german.unwrap().id, 1);
+    let old = tx.collection::<by_country::City>().unwrap();
+    let error = old.by(by_country::City::BY_COUNTRY).len().unwrap_err();
+    assert_eq!(error.kind(), ErrorKind::IndexNotReady, "{error}");
 }
 
 #[test]
@@ -322,5 +520,35 @@ fn compression_is_kept_in_the_file_and_makes_it_smaller() {
     assert!(
         compressed * 2 < plain,
         "{compressed} bytes compressed, {plain} plain"
+    );
+}
+
+#[test]
+fn a_registration_without_choices_leaves_those_that_were_made() {
+    let size = |again: fn(&Database)| {
+        let options = CollectionOptions::new().compress_above(200);
+        let db = db_with(|builder| builder.register_with::<Text>(options));
+        let sequence = db.sequence();
+        again(&db);
+        db.write(|tx| {
+            tx.collection::<Text>()?.load((0..300).map(|id| Text {
+                id,
+                text: format!("{id} ").repeat(500),
+            }))
+        })
+        .unwrap();
+        let changes = db.sequence() - sequence - 1;
+        let path = db.path();
+        let db = db.reopen();
+        check(&db);
+        (changes, std::fs::metadata(path).unwrap().len())
+    };
+    let (changes, kept) = size(|db| db.register::<Text>().unwrap());
+    assert_eq!(changes, 0);
+    let (changes, plain) = size(|db| db.register_with::<Text>(CollectionOptions::new()).unwrap());
+    assert_eq!(changes, 1);
+    assert!(
+        kept * 2 < plain,
+        "{kept} bytes kept compressed, {plain} plain"
     );
 }

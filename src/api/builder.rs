@@ -56,8 +56,9 @@ impl Builder {
     }
 
     /// Registers a record once the database is open: see [`Database::register`].
-    pub fn register<T: Record>(self) -> Self {
-        self.register_with::<T>(CollectionOptions::default())
+    pub fn register<T: Record>(mut self) -> Self {
+        self.registrations.push(Box::new(Database::register::<T>));
+        self
     }
 
     /// Registers a record with choices for its collection: see [`Database::register_with`].

@@ -11,12 +11,12 @@ use crate::codec::key::scratch::with_encoded;
 use crate::codec::key::{AsKey, KeyPrefix, KeyRange};
 use crate::collection::read::{self, FieldPath};
 use crate::collection::tables::Tables;
-use crate::schema::catalog::Records;
+use crate::schema::catalog::{Records, Usable};
 use crate::schema::record::Record;
 use crate::schema::storable::Storable;
 use crate::schema::token::Field;
 use crate::schema::view::{Budget, ValueRef};
-use crate::store::{ALL, ReadTable};
+use crate::store::{ALL, Bytes, ReadTable};
 
 /// The records of type `T` in one transaction, ordered by their primary key.
 ///
@@ -26,6 +26,8 @@ pub struct Collection<'tx, T> {
     pub(super) tables: Tables<'tx>,
     /// `None` where the collection does not exist.
     pub(super) info: Option<Info<'tx>>,
+    /// The indexes that `T` may read.
+    pub(super) usable: Usable,
     pub(super) _record: PhantomData<fn() -> T>,
 }
 
@@ -42,6 +44,18 @@ impl std::ops::Deref for Info<'_> {
         match self {
             Self::Snapshot(info) => info,
             Self::Writing(info) => info,
+        }
+    }
+}
+
+impl<T> Collection<'_, T> {
+    /// One that does not exist, and reads as empty.
+    pub(super) fn absent() -> Self {
+        Self {
+            tables: Tables::Absent,
+            info: None,
+            usable: Usable::ALL,
+            _record: PhantomData,
         }
     }
 }
@@ -144,13 +158,30 @@ impl<'tx, T: Record> Collection<'tx, T> {
     }
 
     /// The record with the least key.
-    pub fn first(&self) -> Result<Option<View<'_, T>>> {
-        self.iter()?.next().transpose()
+    pub fn first(&self) -> Result<Option<View<'tx, T>>> {
+        let entry = self.tables.records().range(ALL)?.next();
+        self.at_end(entry)
     }
 
     /// The record with the greatest key.
-    pub fn last(&self) -> Result<Option<View<'_, T>>> {
-        self.iter()?.next_back().transpose()
+    pub fn last(&self) -> Result<Option<View<'tx, T>>> {
+        let entry = self.tables.records().range(ALL)?.next_back();
+        self.at_end(entry)
+    }
+
+    /// The record at one end of the table. It is looked up anew, so that it lives as long as the
+    /// transaction and not as the range.
+    fn at_end(
+        &self,
+        entry: Option<Result<(Bytes<'_>, Bytes<'_>)>>,
+    ) -> Result<Option<View<'tx, T>>> {
+        let Some((key, _)) = entry.transpose()? else {
+            return Ok(None);
+        };
+        match self.tables.records().get(&key)? {
+            Some(stored) => view(self.info(), &key, stored).map(Some),
+            None => Ok(None),
+        }
     }
 
     /// The records through one of their indexes.

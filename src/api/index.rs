@@ -8,7 +8,6 @@ use super::view::View;
 use crate::base::{Error, ErrorKind, Result};
 use crate::codec::key::scratch::with_encoded;
 use crate::codec::key::{AsKey, Key, KeyPrefix, KeyRange};
-use crate::schema::catalog::Index as IndexInfo;
 use crate::schema::record::Record;
 use crate::schema::token::{Index, Unique};
 use crate::store::{Range, ReadTable};
@@ -40,7 +39,8 @@ impl<T, K: Key> IndexToken<T> for Unique<T, K> {
 
 /// The records of a collection, found and ordered by an index.
 ///
-/// Every call gives [`IndexNotReady`](crate::ErrorKind::IndexNotReady) while the index is not built.
+/// Every call gives [`IndexNotReady`](crate::ErrorKind::IndexNotReady) while the index is not built,
+/// and where the file has another definition under its name.
 pub struct IndexReader<'c, 'tx, T, I> {
     collection: &'c Collection<'tx, T>,
     index: I,
@@ -119,20 +119,10 @@ impl<'c, 'tx, T: Record, I: IndexToken<T>> IndexReader<'c, 'tx, T, I> {
             return Ok((ReadTable::Absent, None));
         };
         let name = self.index.name();
-        let not_ready = || {
-            Error::new(
-                ErrorKind::IndexNotReady,
-                format!(
-                    "index {name:?} of collection {:?} is not built; call `register`, which builds \
-                     it",
-                    info.name
-                ),
-            )
-        };
-        let (position, index): (usize, &IndexInfo) = info.index(name).ok_or_else(not_ready)?;
-        if !index.ready {
-            return Err(not_ready());
-        }
+        let (position, index) = info
+            .usable_index(name, &self.collection.usable)
+            .filter(|(_, index)| index.ready)
+            .ok_or_else(|| not_ready(&info.name, name))?;
         let source = Source {
             info,
             index,
@@ -151,6 +141,17 @@ impl<'c, T: Record, K: Key> IndexReader<'c, '_, T, Unique<T, K>> {
             _ => Ok(None),
         })
     }
+}
+
+#[cold]
+fn not_ready(collection: &str, index: &str) -> Error {
+    Error::new(
+        ErrorKind::IndexNotReady,
+        format!(
+            "index {index:?} of collection {collection:?} is not built as it is declared; call \
+             `register`, which builds it"
+        ),
+    )
 }
 
 impl<T, I> std::fmt::Debug for IndexReader<'_, '_, T, I> {

@@ -8,8 +8,8 @@ use crate::base::{Error, ErrorKind, Result};
 use crate::codec::key::folded::folding_version;
 use crate::collection::rebuild::{Progress, step};
 use crate::schema::catalog::{
-    BuildState, Difference, Member, Records, StoredCollection, StoredIndex, StoredKind,
-    StoredRecords, compare,
+    BuildState, Catalog, Difference, Index, Member, Records, StoredCollection, StoredIndex,
+    StoredKind, StoredRecords, compare,
 };
 use crate::schema::record::Record;
 use crate::schema::types::{IndexDefinition, RecordType};
@@ -23,7 +23,7 @@ pub struct CollectionOptions {
 }
 
 impl CollectionOptions {
-    /// The choices that hold where none are made: nothing is compressed.
+    /// The choices that a new collection has where none are made: nothing is compressed.
     pub fn new() -> Self {
         Self::default()
     }
@@ -38,7 +38,8 @@ impl CollectionOptions {
 
 impl Database {
     /// Makes the file fit the declaration of `T`: creates the collection, builds indexes that are
-    /// new, rebuilds those that changed and drops those that are gone.
+    /// new, rebuilds those that changed and drops those that are gone. A collection that exists
+    /// keeps its [`CollectionOptions`].
     ///
     /// Works in transactions of bounded size, between which others may write, and goes on where it
     /// was interrupted. Where there is nothing to do, nothing is written. Opened read-only, it only
@@ -48,91 +49,89 @@ impl Database {
     /// [`SchemaChanged`](crate::ErrorKind::SchemaChanged) when fields or key differ under the same
     /// version, naming them; [`NewerSchema`](crate::ErrorKind::NewerSchema) when the file has a
     /// newer version; [`Conflict`](crate::ErrorKind::Conflict) when a new unique index would hold
-    /// one key of two records: that index is then not there.
+    /// one key of two records, naming them: that index is then not there, and one that it was to
+    /// replace stays.
     pub fn register<T: Record>(&self) -> Result<()> {
-        self.register_with::<T>(CollectionOptions::default())
+        self.register_type::<T>(None)
     }
 
     /// Like [`register`](Database::register), with choices for the collection.
     pub fn register_with<T: Record>(&self, options: CollectionOptions) -> Result<()> {
-        self.register_type::<T>(options)
+        self.register_type::<T>(Some(options))
+    }
+
+    fn register_type<T: Record>(&self, options: Option<CollectionOptions>) -> Result<()> {
+        self.bring_to::<T>(&declared::<T>(), options)
             .context(|| format!("register collection {:?}", T::NAME))
     }
 
-    fn register_type<T: Record>(&self, options: CollectionOptions) -> Result<()> {
-        let declared = declared::<T>();
-        // Most often there is nothing to do, and no writer to wait for.
-        if let Some((_, member)) = self.core.catalog().find(T::NAME) {
-            let info = member.records()?;
-            let difference = compare(&declared, info)?;
-            let same_options = info.stored.compress_above == options.compress_above;
-            if self.core.store.is_read_only() || (difference.is_empty() && same_options) {
+    fn bring_to<T: Record>(
+        &self,
+        declared: &RecordType,
+        options: Option<CollectionOptions>,
+    ) -> Result<()> {
+        // Between two transactions another thread may drop what this one builds, as its own build
+        // failed or its declaration is another: only what is found at the end counts.
+        for _ in 0..ROUNDS_MAX {
+            if self.is_registered(declared, options)? {
                 return Ok(());
             }
-        } else if self.core.store.is_read_only() {
-            return Ok(());
+            self.write(|tx| prepare::<T>(tx, declared, options))?;
+            while let Some(index) = self.next_build(declared)? {
+                self.build_step(T::NAME, index)?;
+            }
         }
-        self.write(|tx| prepare::<T>(tx, &declared, options))?;
-        while let Some(index) = self.next_build(T::NAME)? {
-            self.build_step(T::NAME, &index)?;
-        }
-        Ok(())
+        Err(Error::new(
+            ErrorKind::Conflict,
+            "other threads register another declaration of it at the same time; register one \
+             declaration, and use only that",
+        ))
     }
 
-    /// The name of an index of the collection that is not built.
-    fn next_build(&self, collection: &str) -> Result<Option<String>> {
+    /// Whether there is nothing to do, or nothing that could be done; needs no writer's turn.
+    fn is_registered(
+        &self,
+        declared: &RecordType,
+        options: Option<CollectionOptions>,
+    ) -> Result<bool> {
+        let read_only = self.core.store.is_read_only();
         let catalog = self.core.catalog();
-        let Some((_, member)) = catalog.find(collection) else {
+        let Some((_, member)) = catalog.find(&declared.name) else {
+            return Ok(read_only);
+        };
+        let info = member.records()?;
+        let difference = compare(declared, info)?;
+        let same_options =
+            options.is_none_or(|options| options.compress_above == info.stored.compress_above);
+        Ok(read_only || (difference.is_empty() && same_options))
+    }
+
+    /// The id of a declared index that is not built.
+    fn next_build(&self, declared: &RecordType) -> Result<Option<u32>> {
+        let catalog = self.core.catalog();
+        let Some((_, member)) = catalog.find(&declared.name) else {
             return Ok(None);
         };
-        let index = member.records()?.indexes.iter().find(|index| !index.ready);
-        Ok(index.map(|index| index.name.clone()))
+        Ok(compare(declared, member.records()?)?
+            .resume
+            .first()
+            .copied())
     }
 
-    /// One step of building an index; a conflict drops it.
-    fn build_step(&self, collection: &str, index: &str) -> Result<()> {
-        let built = self.write(|tx| {
-            let catalog = tx.catalog();
-            let Some((_, member)) = catalog.find(collection) else {
-                return Ok(());
-            };
-            let info = member.records()?;
-            let Some((position, index)) = info.index(index) else {
-                return Ok(());
-            };
-            let Some(StoredIndex {
-                building: Some(state),
-                ..
-            }) = info.stored.indexes.get(position)
-            else {
-                return Ok(());
-            };
-            tx.mark_changed();
-            let progress = step(tx.transaction()?, info, index, state.after.as_deref())?;
-            change(tx, info, |stored| {
-                if let Some(index) = stored.indexes.get_mut(position) {
-                    index.building = match progress {
-                        Progress::Done => None,
-                        Progress::After(key) => Some(BuildState { after: Some(key) }),
-                    };
-                }
-            })
-        });
-        let Err(error) = built else {
+    /// One step of building an index; where it cannot be, it is dropped.
+    fn build_step(&self, collection: &str, index: u32) -> Result<()> {
+        let Err(error) = self.write(|tx| build(tx, collection, index)) else {
             return Ok(());
         };
         if error.is(ErrorKind::Conflict) || error.is(ErrorKind::Limit) {
-            self.write(|tx| {
-                let catalog = tx.catalog();
-                match catalog.find(collection) {
-                    Some((_, member)) => drop_index(tx, member.records()?, index),
-                    None => Ok(()),
-                }
-            })?;
+            self.write(|tx| give_up(tx, collection, index))?;
         }
-        Err(error.during(format!("build index {index:?}")))
+        Err(error)
     }
 }
+
+/// How often a registration begins anew when others interfere.
+const ROUNDS_MAX: usize = 16;
 
 /// The declaration of a type as it would be stored.
 pub(super) fn declared<T: Record>() -> RecordType {
@@ -186,36 +185,31 @@ fn new_index(
 fn prepare<T: Record>(
     tx: &WriteTx,
     declared: &RecordType,
-    options: CollectionOptions,
+    options: Option<CollectionOptions>,
 ) -> Result<()> {
     let catalog = tx.catalog();
     let Some((_, member)) = catalog.find(T::NAME) else {
-        create::<T>(tx, options.compress_above)?;
+        create::<T>(tx, options.and_then(|options| options.compress_above))?;
         return Ok(());
     };
+    let info = member.records()?;
     let Difference {
         build,
         drop,
         version,
         ..
-    } = compare(declared, member.records()?)?;
-    for name in &drop {
-        let catalog = tx.catalog();
-        if let Some((_, member)) = catalog.find(T::NAME) {
-            drop_index(tx, member.records()?, name)?;
-        }
-    }
+    } = compare(declared, info)?;
     let added = build
         .into_iter()
         .map(|definition| new_index(tx, definition, Some(BuildState::default())))
         .collect::<Result<Vec<_>>>()?;
-    let catalog = tx.catalog();
-    let Some((_, member)) = catalog.find(T::NAME) else {
-        return Ok(());
-    };
-    change(tx, member.records()?, |stored| {
+    delete_tables(tx, info, &drop)?;
+    change(tx, info, |stored| {
+        stored.indexes.retain(|index| !drop.contains(&index.id));
         stored.indexes.extend(added);
-        stored.compress_above = options.compress_above;
+        if let Some(options) = options {
+            stored.compress_above = options.compress_above;
+        }
         if version {
             stored.versions.push(RecordType {
                 indexes: Vec::new(),
@@ -225,21 +219,89 @@ fn prepare<T: Record>(
     })
 }
 
-fn drop_index(tx: &WriteTx, info: &Records, name: &str) -> Result<()> {
-    let Some((position, index)) = info.index(name) else {
+/// Builds an index as far as one transaction goes, unless another thread was faster.
+fn build(tx: &WriteTx, collection: &str, id: u32) -> Result<()> {
+    let catalog = tx.catalog();
+    let Some((info, index, state)) = unfinished(&catalog, collection, id)? else {
         return Ok(());
     };
     tx.mark_changed();
-    tx.transaction()?.delete_table(&index.table)?;
+    let progress = step(tx.transaction()?, info, index, state.after.as_deref())
+        .context(|| format!("build index {:?}", index.name))?;
+    match progress {
+        Progress::Done => finish(tx, info, index),
+        Progress::After(key) => change(tx, info, |stored| {
+            set_building(stored, id, Some(BuildState { after: Some(key) }));
+        }),
+    }
+}
+
+/// An index is ready: the ones that it replaces go.
+fn finish(tx: &WriteTx, info: &Records, ready: &Index) -> Result<()> {
+    let others = info
+        .indexes
+        .iter()
+        .filter(|index| index.name == ready.name && index.id != ready.id);
+    let replaced: Vec<u32> = others.map(|index| index.id).collect();
+    delete_tables(tx, info, &replaced)?;
     change(tx, info, |stored| {
-        stored.indexes.remove(position);
+        stored.indexes.retain(|index| !replaced.contains(&index.id));
+        set_building(stored, ready.id, None);
     })
 }
 
-/// Stores a collection with its description changed.
+/// Drops an index that cannot be built, unless it was built meanwhile: what was in its way may have
+/// been removed.
+fn give_up(tx: &WriteTx, collection: &str, id: u32) -> Result<()> {
+    let catalog = tx.catalog();
+    let Some((info, ..)) = unfinished(&catalog, collection, id)? else {
+        return Ok(());
+    };
+    delete_tables(tx, info, &[id])?;
+    change(tx, info, |stored| {
+        stored.indexes.retain(|index| index.id != id);
+    })
+}
+
+/// The index with that id and how far it is built; `None` where it is ready or gone.
+fn unfinished<'c>(
+    catalog: &'c Catalog,
+    collection: &str,
+    id: u32,
+) -> Result<Option<(&'c Records, &'c Index, &'c BuildState)>> {
+    let Some((_, member)) = catalog.find(collection) else {
+        return Ok(None);
+    };
+    let info = member.records()?;
+    let Some((position, index)) = info.index(id) else {
+        return Ok(None);
+    };
+    let stored = info.stored.indexes.get(position);
+    let state = stored.and_then(|stored| stored.building.as_ref());
+    Ok(state.map(|state| (&**info, index, state)))
+}
+
+fn set_building(stored: &mut StoredRecords, id: u32, building: Option<BuildState>) {
+    if let Some(index) = stored.indexes.iter_mut().find(|index| index.id == id) {
+        index.building = building;
+    }
+}
+
+fn delete_tables(tx: &WriteTx, info: &Records, ids: &[u32]) -> Result<()> {
+    for index in info.indexes.iter().filter(|index| ids.contains(&index.id)) {
+        tx.mark_changed();
+        tx.transaction()?.delete_table(&index.table)?;
+    }
+    Ok(())
+}
+
+/// Stores a collection with its description changed, if it is.
 fn change(tx: &WriteTx, info: &Records, change: impl FnOnce(&mut StoredRecords)) -> Result<()> {
     let mut stored = info.stored.clone();
     change(&mut stored);
+    if stored == info.stored {
+        return Ok(());
+    }
     let stored = StoredCollection {
         id: info.id,
         kind: StoredKind::Records(stored),

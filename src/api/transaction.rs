@@ -6,12 +6,12 @@ use std::marker::PhantomData;
 use super::bucket::{self, Bucket, BucketMut};
 use super::collection::{Collection, Info};
 use super::collection_mut::CollectionMut;
-use super::register::create;
+use super::register::{create, declared};
 use crate::base::sync::Arc;
 use crate::base::{Error, ErrorKind, Result};
 use crate::codec::key::Key;
 use crate::collection::tables::{Tables, WritingTables};
-use crate::schema::catalog::{Catalog, Member, Records, compare};
+use crate::schema::catalog::{Binding, Catalog, Member, Records, Usable};
 use crate::schema::record::Record;
 use crate::txn::read::ReadTx;
 use crate::txn::write::WriteTx;
@@ -61,13 +61,13 @@ impl ReadTx {
     /// [`SchemaChanged`](crate::ErrorKind::SchemaChanged) when the stored record differs from `T`,
     /// [`NewerSchema`](crate::ErrorKind::NewerSchema) when it is newer.
     pub fn collection<T: Record>(&self) -> Result<Collection<'_, T>> {
-        let (tables, info) = match find::<T>(self.catalog())? {
-            Some((slot, info)) => (self.tables(slot, info)?, Some(Info::Snapshot(info))),
-            None => (Tables::Absent, None),
+        let Some((info, binding)) = find::<T>(self.catalog())? else {
+            return Ok(Collection::absent());
         };
         Ok(Collection {
-            tables,
-            info,
+            tables: self.tables(binding.slot, info)?,
+            info: Some(Info::Snapshot(info)),
+            usable: binding.usable,
             _record: PhantomData,
         })
     }
@@ -92,7 +92,8 @@ impl WriteTx {
     ///
     /// # Errors
     /// [`NotRegistered`](crate::ErrorKind::NotRegistered) when indexes were added, changed or
-    /// removed since the collection was last registered: [`Database::register`] does that work.
+    /// removed since the collection was last registered: [`Database::register`] does that work,
+    /// and while it does the collection can be written.
     /// [`SchemaChanged`](crate::ErrorKind::SchemaChanged) and
     /// [`NewerSchema`](crate::ErrorKind::NewerSchema) as in a read transaction.
     /// [`Invalid`](crate::ErrorKind::Invalid) when another handle of the collection is alive in
@@ -101,29 +102,22 @@ impl WriteTx {
     /// [`Database::register`]: crate::Database::register
     pub fn collection<T: Record>(&self) -> Result<CollectionMut<'_, T>> {
         let catalog = self.catalog();
-        let info = match catalog.find(T::NAME) {
-            None => create::<T>(self, None)?,
-            Some((slot, member)) => {
-                let info = member.records()?;
-                let id = TypeId::of::<T>();
-                if catalog.bound_for_writing(id) != Some(slot) {
-                    if !compare(&super::register::declared::<T>(), info)?.is_empty() {
-                        return Err(Error::new(
-                            ErrorKind::NotRegistered,
-                            format!(
-                                "the indexes of collection {:?} differ from the declaration; \
-                                 register it, on the builder or by `Database::register`",
-                                T::NAME
-                            ),
-                        ));
-                    }
-                    catalog.bind_for_writing(id, slot);
-                }
-                info.clone()
+        let (info, usable) = match find::<T>(&catalog)? {
+            None => (create::<T>(self, None)?, Usable::ALL),
+            Some((info, binding)) if binding.writable => (info.clone(), binding.usable),
+            Some(_) => {
+                return Err(Error::new(
+                    ErrorKind::NotRegistered,
+                    format!(
+                        "the indexes of collection {:?} differ from the declaration; register it, \
+                         on the builder or by `Database::register`",
+                        T::NAME
+                    ),
+                ));
             }
         };
         Ok(CollectionMut {
-            reading: self.open_collection(info)?,
+            reading: self.open_collection(info, usable)?,
             tx: self,
         })
     }
@@ -168,12 +162,17 @@ impl WriteTx {
         Ok(true)
     }
 
-    fn open_collection<T: Record>(&self, info: Arc<Records>) -> Result<Collection<'_, T>> {
+    fn open_collection<T: Record>(
+        &self,
+        info: Arc<Records>,
+        usable: Usable,
+    ) -> Result<Collection<'_, T>> {
         let tables = WritingTables::open(self.transaction()?, &info)
             .map_err(|error| error.during(format!("collection {:?}", info.name)))?;
         Ok(Collection {
             tables: Tables::Writing(tables),
             info: Some(Info::Writing(info)),
+            usable,
             _record: PhantomData,
         })
     }
@@ -197,12 +196,8 @@ impl Readable for WriteTx {
     fn collection<T: Record>(&self) -> Result<Collection<'_, T>> {
         let catalog = self.catalog();
         match find::<T>(&catalog)? {
-            Some((_, info)) => self.open_collection(info.clone()),
-            None => Ok(Collection {
-                tables: Tables::Absent,
-                info: None,
-                _record: PhantomData,
-            }),
+            Some((info, binding)) => self.open_collection(info.clone(), binding.usable),
+            None => Ok(Collection::absent()),
         }
     }
 
@@ -215,19 +210,18 @@ impl Readable for WriteTx {
     }
 }
 
-/// Slot and description of the collection of `T`, once compared with its declaration.
-fn find<T: Record>(catalog: &Catalog) -> Result<Option<(usize, &Arc<Records>)>> {
+/// The description of the collection of `T`, and how the declaration meets it.
+fn find<T: Record>(catalog: &Catalog) -> Result<Option<(&Arc<Records>, Binding)>> {
     let id = TypeId::of::<T>();
-    if let Some(slot) = catalog.bound(id)
-        && let Some(Member::Records(info)) = catalog.members().get(slot)
+    if let Some(binding) = catalog.bound(id)
+        && let Some(Member::Records(info)) = catalog.members().get(binding.slot)
     {
-        return Ok(Some((slot, info)));
+        return Ok(Some((info, binding)));
     }
     let Some((slot, member)) = catalog.find(T::NAME) else {
         return Ok(None);
     };
     let info = member.records()?;
-    compare(&super::register::declared::<T>(), info)?;
-    catalog.bind(id, slot);
-    Ok(Some((slot, info)))
+    let binding = catalog.bind(id, slot, &declared::<T>(), info)?;
+    Ok(Some((info, binding)))
 }

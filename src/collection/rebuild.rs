@@ -5,10 +5,10 @@
 //! record behind the cursor has its entries, and one ahead of it may have them already.
 
 use super::body::Body;
-use super::write::{entry, index_keys, taken};
-use crate::base::Result;
+use super::write::{entry, index_keys};
 use crate::base::error::Context;
 use crate::base::name::show_key;
+use crate::base::{Error, ErrorKind, Result};
 use crate::schema::catalog::{Index, Records};
 use crate::schema::index::Scratch;
 use crate::store::{ALL, Bounds, ReadTable, WriteTransaction};
@@ -58,11 +58,12 @@ pub(crate) fn step(
         }
     }
     entries.sort_unstable();
-    if entries
-        .windows(2)
-        .any(|pair| matches!(pair, [a, b] if a.0 == b.0))
-    {
-        return Err(taken(index));
+    let twice = entries.windows(2).find_map(|pair| match pair {
+        [a, b] if a.0 == b.0 => Some((a, b)),
+        _ => None,
+    });
+    if let Some(((index_key, one), (_, other))) = twice {
+        return Err(claimed_twice(index, index_key, one, other));
     }
     let change = transaction.begin_change();
     if ReadTable::Writing(&table).range(ALL)?.next().is_none() {
@@ -75,13 +76,13 @@ pub(crate) fn step(
         for (key, value) in &entries {
             let owner = ReadTable::Writing(&table)
                 .peek(key)?
-                .map(|owner| *owner == **value);
+                .map(|owner| owner.to_vec());
             match owner {
                 // A writer was here before.
-                Some(true) => {}
-                Some(false) => {
+                Some(owner) if owner == *value => {}
+                Some(owner) => {
                     change.finish();
-                    return Err(taken(index));
+                    return Err(claimed_twice(index, key, &owner, value));
                 }
                 None => {
                     table.change(key, Some(value))?;
@@ -91,6 +92,21 @@ pub(crate) fn step(
     }
     change.finish();
     Ok(progress)
+}
+
+/// The error of a unique index that two records, told by their keys, have one key in.
+fn claimed_twice(index: &Index, index_key: &[u8], one: &[u8], other: &[u8]) -> Error {
+    Error::new(
+        ErrorKind::Conflict,
+        format!(
+            "the records with {} and {} have the same {} in the unique index {:?}; change one of \
+             them",
+            show_key(one),
+            show_key(other),
+            show_key(index_key),
+            index.name
+        ),
+    )
 }
 
 fn behind(after: Option<&[u8]>) -> Bounds<'_> {

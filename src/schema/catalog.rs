@@ -150,9 +150,47 @@ pub(crate) struct Catalog {
     /// In the order of their names; the position is the member's slot in this snapshot.
     members: Vec<Member>,
     /// What Rust types were found to be stored as, filled at their first use.
-    bound: RwLock<HashMap<TypeId, usize>>,
-    /// Likewise, of those whose indexes are as declared, too.
-    bound_for_writing: RwLock<HashMap<TypeId, usize>>,
+    bound: RwLock<HashMap<TypeId, Binding>>,
+}
+
+/// How a Rust type's declaration meets what is stored, under one catalog.
+#[derive(Clone, Debug)]
+pub(crate) struct Binding {
+    /// Where the collection stands in the catalog.
+    pub(crate) slot: usize,
+    pub(crate) usable: Usable,
+    /// Whether the collection may be written: see [`Difference::allows_writing`].
+    pub(crate) writable: bool,
+}
+
+/// Which stored indexes are defined as a Rust type declares them, and so are what it may read.
+#[derive(Clone, Debug, Default)]
+pub(crate) struct Usable {
+    /// By the position of the index; `None` where all are, so that the common case costs nothing.
+    positions: Option<Arc<[bool]>>,
+}
+
+impl Usable {
+    /// All indexes: the collection was created from the declaration, or no type was declared.
+    pub(crate) const ALL: Self = Self { positions: None };
+
+    fn of(declared: &RecordType, stored: &Records) -> Self {
+        let positions: Arc<[bool]> = stored
+            .stored
+            .indexes
+            .iter()
+            .map(|index| declared.indexes.contains(&index.definition))
+            .collect();
+        Self {
+            positions: positions.contains(&false).then_some(positions),
+        }
+    }
+
+    fn has(&self, position: usize) -> bool {
+        self.positions
+            .as_ref()
+            .is_none_or(|positions| positions.get(position).copied().unwrap_or(false))
+    }
 }
 
 impl StoredCollection {
@@ -228,12 +266,21 @@ impl Records {
         })
     }
 
-    /// Position and definition of the index of that name.
-    pub(crate) fn index(&self, name: &str) -> Option<(usize, &Index)> {
+    /// Position and definition of the index with that id.
+    pub(crate) fn index(&self, id: u32) -> Option<(usize, &Index)> {
         self.indexes
             .iter()
             .enumerate()
-            .find(|(_, index)| index.name == name)
+            .find(|(_, index)| index.id == id)
+    }
+
+    /// The index of that name, among those that a type may use. While a definition is replaced by
+    /// another, there are two of one name.
+    pub(crate) fn usable_index(&self, name: &str, usable: &Usable) -> Option<(usize, &Index)> {
+        self.indexes
+            .iter()
+            .enumerate()
+            .find(|(position, index)| index.name == name && usable.has(*position))
     }
 }
 
@@ -334,36 +381,43 @@ impl Catalog {
         )
     }
 
-    /// The slot that a Rust type was found to be stored in.
-    pub(crate) fn bound(&self, id: TypeId) -> Option<usize> {
-        self.bound.read().get(&id).copied()
+    /// How a Rust type was found to be stored.
+    pub(crate) fn bound(&self, id: TypeId) -> Option<Binding> {
+        self.bound.read().get(&id).cloned()
     }
 
-    /// Remembers where a Rust type is stored, once its declaration was compared.
-    pub(crate) fn bind(&self, id: TypeId, slot: usize) {
-        self.bound.write().insert(id, slot);
-    }
-
-    /// The slot of a Rust type that can be written as it is declared.
-    pub(crate) fn bound_for_writing(&self, id: TypeId) -> Option<usize> {
-        self.bound_for_writing.read().get(&id).copied()
-    }
-
-    /// Remembers that there is nothing to do before a Rust type can be written.
-    pub(crate) fn bind_for_writing(&self, id: TypeId, slot: usize) {
-        self.bound_for_writing.write().insert(id, slot);
+    /// Compares the declaration of a Rust type with the collection in `slot`, and remembers the
+    /// outcome.
+    pub(crate) fn bind(
+        &self,
+        id: TypeId,
+        slot: usize,
+        declared: &RecordType,
+        stored: &Records,
+    ) -> Result<Binding> {
+        let binding = Binding {
+            slot,
+            writable: compare(declared, stored)?.allows_writing(),
+            usable: Usable::of(declared, stored),
+        };
+        self.bound.write().insert(id, binding.clone());
+        Ok(binding)
     }
 }
 
-/// Whether a declaration fits what is stored, and what there is to do.
+/// Whether a declaration fits what is stored, and what there is to do. Indexes are told by their
+/// ids.
 #[derive(Debug, Default, PartialEq, Eq)]
 pub(crate) struct Difference {
-    /// Indexes that are declared, and not stored or stored otherwise.
+    /// Indexes that are declared and not stored so.
     pub(crate) build: Vec<IndexDefinition>,
-    /// Indexes that are stored, and not declared or declared otherwise.
-    pub(crate) drop: Vec<String>,
-    /// Builds that were begun and not finished.
-    pub(crate) resume: Vec<String>,
+    /// Indexes that are stored and of no use: not declared, or never finished and declared
+    /// otherwise.
+    pub(crate) drop: Vec<u32>,
+    /// Ready indexes that are declared otherwise. Each stays until the new one is ready.
+    pub(crate) replace: Vec<u32>,
+    /// Declared indexes whose build was begun and not finished.
+    pub(crate) resume: Vec<u32>,
     /// A newer version of the same shape.
     pub(crate) version: bool,
 }
@@ -371,6 +425,12 @@ pub(crate) struct Difference {
 impl Difference {
     pub(crate) fn is_empty(&self) -> bool {
         *self == Self::default()
+    }
+
+    /// Whether the collection can be written as it is declared: every index that is declared is
+    /// there, if unfinished, and kept up by who writes.
+    pub(crate) fn allows_writing(&self) -> bool {
+        self.build.is_empty() && self.drop.is_empty() && !self.version
     }
 }
 
@@ -418,35 +478,27 @@ pub(crate) fn compare(declared: &RecordType, stored: &Records) -> Result<Differe
         version: declared.version > current.version,
         ..Difference::default()
     };
-    for definition in &declared.indexes {
-        match stored
-            .stored
-            .indexes
-            .iter()
-            .find(|index| index.definition.name == definition.name)
-        {
-            Some(index) if index.definition == *definition => {
-                if index.building.is_some() {
-                    difference.resume.push(definition.name.clone());
-                }
-            }
-            Some(_) => {
-                difference.drop.push(definition.name.clone());
-                difference.build.push(definition.clone());
-            }
-            None => difference.build.push(definition.clone()),
-        }
-    }
-    for index in &stored.stored.indexes {
-        if declared
-            .indexes
-            .iter()
-            .all(|declared| declared.name != index.definition.name)
-        {
-            difference.drop.push(index.definition.name.clone());
-        }
-    }
+    compare_indexes(&declared.indexes, &stored.stored.indexes, &mut difference);
     Ok(difference)
+}
+
+fn compare_indexes(declared: &[IndexDefinition], stored: &[StoredIndex], out: &mut Difference) {
+    for index in stored {
+        let same = declared.contains(&index.definition);
+        let ready = index.building.is_none();
+        let renewed = declared
+            .iter()
+            .any(|declared| declared.name == index.definition.name);
+        match (same, ready) {
+            (true, true) => {}
+            (true, false) => out.resume.push(index.id),
+            (false, true) if renewed => out.replace.push(index.id),
+            (false, _) => out.drop.push(index.id),
+        }
+    }
+    let missing =
+        |definition: &&IndexDefinition| stored.iter().all(|index| index.definition != **definition);
+    out.build = declared.iter().filter(missing).cloned().collect();
 }
 
 fn key_text(record: &RecordType) -> String {

@@ -140,3 +140,41 @@ fn a_read_transaction_is_shared_by_threads() {
         }
     });
 }
+
+/// A reader that began while a commit created a bucket must see both the bucket and its name, or
+/// neither.
+#[test]
+fn a_snapshot_and_the_names_in_it_belong_together_while_buckets_come_and_go() {
+    const ROUNDS: u64 = 150;
+    let db = db();
+    db.write(|tx| tx.bucket("last")?.put("round", 0_u64.to_be_bytes()))
+        .unwrap();
+    let done = AtomicBool::new(false);
+    std::thread::scope(|scope| {
+        for _ in 0..3 {
+            scope.spawn(|| {
+                while !done.load(Ordering::Acquire) {
+                    let tx = db.read().unwrap();
+                    let round = tx.bucket("last").unwrap().get("round").unwrap().unwrap();
+                    let round = u64::from_be_bytes((*round).try_into().unwrap());
+                    let has = |round: u64| {
+                        let bucket = tx.bucket(&format!("round {round}")).unwrap();
+                        bucket.contains("here").unwrap()
+                    };
+                    assert!(round == 0 || has(round), "round {round} is not there");
+                    assert!(!has(round + 1), "round {round} sees the next");
+                    assert!(!has(round.saturating_sub(1)), "round {round} sees the last");
+                }
+            });
+        }
+        for round in 1..=ROUNDS {
+            db.write(|tx| {
+                tx.bucket("last")?.put("round", round.to_be_bytes())?;
+                tx.bucket(&format!("round {round}"))?.put("here", "")?;
+                tx.drop_bucket(&format!("round {}", round - 1))
+            })
+            .unwrap();
+        }
+        done.store(true, Ordering::Release);
+    });
+}

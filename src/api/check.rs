@@ -8,7 +8,8 @@ use crate::base::name::show_key;
 use crate::base::{ErrorKind, Result};
 use crate::collection::check::{Findings, Problem as Found, check};
 use crate::schema::catalog::{
-    Bucket, Member, NEXT_ID_ROW, Records, SEQUENCE_ROW, SYSTEM_TABLE, auto_row, auto_rows,
+    Bucket, Member, NEXT_ID_ROW, REVISION_ROW, Records, SEQUENCE_ROW, SYSTEM_TABLE, auto_row,
+    auto_rows,
 };
 use crate::store::{ALL, ReadTable};
 use crate::txn::core::read_number;
@@ -184,8 +185,16 @@ fn check_sequence(tx: &ReadTx, revision_max: u64, report: &mut CheckReport) -> R
             "the sequence is {}, so that no commit can follow",
             u64::MAX
         )),
-        Ok(sequence) if sequence < revision_max => report.add_to_whole(format!(
-            "the sequence is {sequence}, a record has revision {revision_max}"
+        Ok(_) => {}
+        Err(what) => report.add_to_whole(what),
+    }
+    match system_number(tx, REVISION_ROW)? {
+        Ok(u64::MAX) => report.add_to_whole(format!(
+            "the last revision is {}, so that none can follow",
+            u64::MAX
+        )),
+        Ok(revision) if revision < revision_max => report.add_to_whole(format!(
+            "the last revision is {revision}, a record has revision {revision_max}"
         )),
         Ok(_) => {}
         Err(what) => report.add_to_whole(what),

@@ -44,8 +44,10 @@ impl<T: Record> CollectionMut<'_, T> {
     /// [`Conflict`](crate::ErrorKind::Conflict) when the key, or a key in a unique index, is taken;
     /// [`Limit`](crate::ErrorKind::Limit) when a key or the record is too large.
     pub fn insert(&mut self, record: &T) -> Result<T::Key> {
-        let auto = self.assigned_key(record)?;
+        let mut keys = self.auto_keys()?;
+        let auto = keys.assign(record)?;
         self.write_record(record, auto, Expect::Absent, "insert")?;
+        self.note(&keys)?;
         match auto {
             Some(key) => auto_key::<T>(key),
             None => Ok(record.key()),
@@ -97,8 +99,11 @@ impl<T: Record> CollectionMut<'_, T> {
             )
             .during(during::<T>("put")));
         }
-        self.saw_key(record)?;
-        self.write_record(record, None, Expect::Any, "put")
+        let mut keys = self.auto_keys()?;
+        keys.assign(record)?;
+        let existed = self.write_record(record, None, Expect::Any, "put")?;
+        self.note(&keys)?;
+        Ok(existed)
     }
 
     /// Changes the record with that key.
@@ -145,7 +150,8 @@ impl<T: Record> CollectionMut<'_, T> {
     /// Replaces the record with its key if it still is as that revision left it.
     ///
     /// This is optimistic locking: read a record, let a person edit it for as long as it takes, and
-    /// write it only if nobody else did meanwhile. [`View::revision`] gives the revision.
+    /// write it only if nobody else did meanwhile. [`View::revision`] gives the revision. It tells
+    /// transactions apart, not the changes of one: see there.
     ///
     /// # Errors
     /// [`Conflict`](crate::ErrorKind::Conflict) when it was changed meanwhile,
@@ -218,8 +224,8 @@ impl<T: Record> CollectionMut<'_, T> {
         }
         let options = self.options()?;
         let mut stored = Vec::new();
-        let sequence = self.tx.sequence();
-        let result = seal_record(record, auto, sequence, options, &mut stored).and_then(|sealed| {
+        let revision = self.tx.revision();
+        let result = seal_record(record, auto, revision, options, &mut stored).and_then(|sealed| {
             let new = NewRecord {
                 stored: &stored,
                 body: sealed.body(&stored),
@@ -255,23 +261,26 @@ impl<T: Record> CollectionMut<'_, T> {
     ) -> Result<u64, E> {
         self.tx.mark_changed();
         let options = self.options()?;
-        let (tx, sequence) = (self.tx, self.tx.sequence());
+        let revision = self.tx.revision();
+        let mut keys = self.auto_keys()?;
         let (info, tables) = self.parts()?;
         let mut load = Load::new(info);
         for record in records {
             let record = record?;
             let record = record.borrow();
-            let auto = assigned_key(tx, info, record)?;
+            let auto = keys.assign(record)?;
             load.add(
                 |out| match auto {
                     Some(number) => out.extend_from_slice(&number.to_be_bytes()),
                     None => record.encode_key(out),
                 },
-                |out| seal_record(record, auto, sequence, options, out),
+                |out| seal_record(record, auto, revision, options, out),
             )
             .context(|| during::<T>(verb))?;
         }
-        Ok(load.write(tables).context(|| during::<T>(verb))?)
+        let count = load.write(tables).context(|| during::<T>(verb))?;
+        self.note(&keys)?;
+        Ok(count)
     }
 
     fn record_at(&self, key: &[u8]) -> Result<Option<T>> {
@@ -292,14 +301,20 @@ impl<T: Record> CollectionMut<'_, T> {
         )
     }
 
-    fn assigned_key(&self, record: &T) -> Result<Option<u64>> {
-        assigned_key(self.tx, self.existing()?, record)
+    /// The automatic keys as they are before a change.
+    fn auto_keys(&self) -> Result<AutoKeys> {
+        let greatest = match T::AUTO_KEY_OFFSET {
+            Some(_) => Some(self.tx.greatest_auto_key(self.existing()?.id)?),
+            None => None,
+        };
+        Ok(AutoKeys { greatest })
     }
 
-    fn saw_key(&self, record: &T) -> Result<()> {
-        if T::AUTO_KEY_OFFSET.is_some() {
-            self.tx
-                .saw_auto_key(self.existing()?.id, number_of_key(record))?;
+    /// Keeps what a change did to the automatic keys, once it is done: a refused one has used up
+    /// none.
+    fn note(&self, keys: &AutoKeys) -> Result<()> {
+        if let Some(greatest) = keys.greatest {
+            self.tx.note_auto_key(self.existing()?.id, greatest);
         }
         Ok(())
     }
@@ -354,14 +369,28 @@ fn seal_record<T: Record>(
     })
 }
 
-/// The key that `insert` gives a record, where it gives one.
-fn assigned_key<T: Record>(tx: &WriteTx, info: &Records, record: &T) -> Result<Option<u64>> {
-    if T::AUTO_KEY_OFFSET.is_none() {
-        return Ok(None);
-    }
-    match number_of_key(record) {
-        0 => tx.next_auto_key(info.id).map(Some),
-        key => tx.saw_auto_key(info.id, key).map(|()| None),
+/// The automatic keys of a collection, while one change goes on.
+struct AutoKeys {
+    /// The greatest one used; `None` where the record has no automatic key.
+    greatest: Option<u64>,
+}
+
+impl AutoKeys {
+    /// The key that `insert` gives the record, where it gives one.
+    fn assign<T: Record>(&mut self, record: &T) -> Result<Option<u64>> {
+        let Some(greatest) = &mut self.greatest else {
+            return Ok(None);
+        };
+        let own = number_of_key(record);
+        if own != 0 {
+            *greatest = own.max(*greatest);
+            return Ok(None);
+        }
+        *greatest = greatest.checked_add(1).ok_or_else(|| {
+            Error::limit("the collection has used up its automatic keys; assign them yourself")
+                .during(format!("collection {:?}", T::NAME))
+        })?;
+        Ok(Some(*greatest))
     }
 }
 

@@ -36,8 +36,13 @@ impl<'a, T: Record> View<'a, T> {
         T::from_stored(&self.record).context(|| format!("collection {:?}", T::NAME))
     }
 
-    /// The sequence of the commit that wrote the record: what
+    /// The revision that the transaction which wrote the record gave to all that it wrote: what
     /// [`replace_if`](crate::CollectionMut::replace_if) compares.
+    ///
+    /// It tells transactions apart, not the changes of one: a record that is read, changed and
+    /// changed again within one write transaction has the same revision each time. A revision from
+    /// a transaction that was rolled back is not given again while the database is open; keep none
+    /// of those for longer.
     #[must_use]
     pub fn revision(&self) -> u64 {
         self.revision

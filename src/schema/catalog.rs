@@ -7,6 +7,8 @@
 //! "catalog/" ++ name    a collection or bucket, as JSON (`StoredCollection`)
 //! "next"                u64, little-endian: the next id of a collection or an index, at most 2^32
 //! "sequence"            u64, little-endian: the sequence of the last commit
+//! "revision"            u64, little-endian: the revision of what the last commit wrote; where there
+//!                       is none, it is the sequence
 //! "auto/" ++ id (BE)    u64, little-endian: the greatest key `insert` assigned or saw
 //!
 //! TABLE "r{id}"         the records of a collection, or the entries of a bucket: key -> body
@@ -31,6 +33,9 @@ pub(crate) const SYSTEM_TABLE: &str = "larder";
 
 /// The row with the sequence of the last commit.
 pub(crate) const SEQUENCE_ROW: &[u8] = b"sequence";
+
+/// The row with the greatest revision that a commit gave to what it wrote.
+pub(crate) const REVISION_ROW: &[u8] = b"revision";
 
 /// The row with the next unused id.
 pub(crate) const NEXT_ID_ROW: &[u8] = b"next";

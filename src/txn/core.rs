@@ -8,7 +8,7 @@ use crate::base::sync::{Arc, AtomicU64, Mutex, Ordering, RwLock};
 use crate::base::{Error, Result};
 use crate::collection::body::BodyOptions;
 use crate::schema::catalog::{
-    Catalog, Records, SEQUENCE_ROW, SYSTEM_TABLE, StoredCollection, catalog_rows,
+    Catalog, REVISION_ROW, Records, SEQUENCE_ROW, SYSTEM_TABLE, StoredCollection, catalog_rows,
 };
 use crate::store::{ReadTable, ReadTransaction, Store};
 
@@ -16,14 +16,24 @@ use crate::store::{ReadTable, ReadTransaction, Store};
 #[derive(Debug)]
 pub(crate) struct Core {
     pub(crate) store: Store,
-    /// As the last commit left it. Held for writing while a commit that changes it is published, so
-    /// that a reader's snapshot and catalog belong together.
-    catalog: RwLock<Arc<Catalog>>,
+    catalogs: RwLock<Catalogs>,
     /// The sequence of the last commit.
     sequence: AtomicU64,
+    /// The greatest revision that a write transaction was given, committed or not.
+    revision: AtomicU64,
     pub(crate) baton: Arc<Baton>,
     pub(crate) body_bytes_max: usize,
     readers: Mutex<Readers>,
+}
+
+/// The catalog, and during a commit that changes it the next one, too: a reader finds its snapshot
+/// to be of before or after that commit, and never waits for it.
+#[derive(Debug)]
+struct Catalogs {
+    /// As the last commit left it.
+    current: Arc<Catalog>,
+    /// What a commit that is going on makes of it, with the sequence of that commit.
+    coming: Option<(u64, Arc<Catalog>)>,
 }
 
 /// The read transactions that are alive, in the order they began.
@@ -37,12 +47,20 @@ impl Core {
     /// Loads what every handle needs from a store.
     pub(crate) fn new(store: Store, body_bytes_max: usize) -> Result<Self> {
         let transaction = store.begin_read()?;
-        let (catalog, sequence) = load(&transaction)?;
+        let Loaded {
+            catalog,
+            sequence,
+            revision,
+        } = load(&transaction)?;
         drop(transaction);
         Ok(Self {
             store,
-            catalog: RwLock::new(Arc::new(catalog)),
+            catalogs: RwLock::new(Catalogs {
+                current: Arc::new(catalog),
+                coming: None,
+            }),
             sequence: AtomicU64::new(sequence),
+            revision: AtomicU64::new(revision),
             baton: Arc::default(),
             body_bytes_max,
             readers: Mutex::default(),
@@ -51,17 +69,32 @@ impl Core {
 
     /// A snapshot and the catalog that belongs to it.
     pub(crate) fn begin_read(&self) -> Result<(ReadTransaction, Arc<Catalog>)> {
-        let catalog = self.catalog.read();
+        // Neither catalog can change as long as this is held; it is never held during a commit.
+        let catalogs = self.catalogs.read();
         let transaction = self.store.begin_read()?;
+        let catalog = match &catalogs.coming {
+            Some((sequence, coming)) if stored_sequence(&transaction)? >= *sequence => coming,
+            _ => &catalogs.current,
+        };
         Ok((transaction, catalog.clone()))
     }
 
     pub(crate) fn catalog(&self) -> Arc<Catalog> {
-        self.catalog.read().clone()
+        self.catalogs.read().current.clone()
     }
 
     pub(crate) fn sequence(&self) -> u64 {
         self.sequence.load(Ordering::Acquire)
+    }
+
+    /// A revision that no other write transaction of this process has.
+    pub(crate) fn next_revision(&self) -> Result<u64> {
+        self.revision
+            .fetch_update(Ordering::AcqRel, Ordering::Acquire, |last| {
+                last.checked_add(1)
+            })
+            .map(|last| last + 1)
+            .map_err(|_| Error::corrupt("the last revision in the file is the last there is"))
     }
 
     /// Commits by `commit`, and shows everybody the catalog it wrote and its sequence.
@@ -74,13 +107,19 @@ impl Core {
         match catalog {
             None => commit()?,
             Some(changed) => {
-                let mut current = self.catalog.write();
+                let _announced = self.announce(sequence, changed.clone());
                 commit()?;
-                *current = changed;
+                self.catalogs.write().current = changed;
             }
         }
         self.sequence.store(sequence, Ordering::Release);
         Ok(())
+    }
+
+    /// Lets readers know of a catalog that is being committed, until the result is dropped.
+    fn announce(&self, sequence: u64, catalog: Arc<Catalog>) -> Announced<'_> {
+        self.catalogs.write().coming = Some((sequence, catalog));
+        Announced(self)
     }
 
     pub(crate) fn body_options(&self, info: &Records) -> BodyOptions {
@@ -114,10 +153,28 @@ impl Core {
     }
 }
 
-/// Reads the catalog and the sequence of the last commit.
-fn load(transaction: &ReadTransaction) -> Result<(Catalog, u64)> {
+/// A catalog on its way: whether its commit succeeds, fails or panics, it is no longer coming.
+struct Announced<'c>(&'c Core);
+
+impl Drop for Announced<'_> {
+    fn drop(&mut self) {
+        self.0.catalogs.write().coming = None;
+    }
+}
+
+/// What a file says of itself when it is opened.
+#[derive(Default)]
+struct Loaded {
+    catalog: Catalog,
+    /// The sequence of the last commit.
+    sequence: u64,
+    /// The revision of what the last commit wrote.
+    revision: u64,
+}
+
+fn load(transaction: &ReadTransaction) -> Result<Loaded> {
     let Some(table) = transaction.open_table(SYSTEM_TABLE)? else {
-        return Ok((Catalog::default(), 0));
+        return Ok(Loaded::default());
     };
     let table = ReadTable::Snapshot(&table);
     let (lower, upper) = catalog_rows();
@@ -135,7 +192,19 @@ fn load(transaction: &ReadTransaction) -> Result<(Catalog, u64)> {
         members.push(StoredCollection::decode(name, &value)?);
     }
     let sequence = read_number(table, SEQUENCE_ROW)?.unwrap_or(0);
-    Ok((Catalog::new(members), sequence))
+    Ok(Loaded {
+        catalog: Catalog::new(members),
+        sequence,
+        revision: read_number(table, REVISION_ROW)?.unwrap_or(sequence),
+    })
+}
+
+/// The sequence of the commit that a snapshot shows.
+fn stored_sequence(transaction: &ReadTransaction) -> Result<u64> {
+    match transaction.open_table(SYSTEM_TABLE)? {
+        Some(table) => Ok(read_number(ReadTable::Snapshot(&table), SEQUENCE_ROW)?.unwrap_or(0)),
+        None => Ok(0),
+    }
 }
 
 /// A number in a row of the system table.

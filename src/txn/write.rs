@@ -10,8 +10,8 @@ use super::core::{Core, read_number};
 use crate::base::sync::Arc;
 use crate::base::{Error, ErrorKind, Result};
 use crate::schema::catalog::{
-    Catalog, Member, NEXT_ID_ROW, SEQUENCE_ROW, SYSTEM_TABLE, StoredCollection, auto_row,
-    catalog_row,
+    Catalog, Member, NEXT_ID_ROW, REVISION_ROW, SEQUENCE_ROW, SYSTEM_TABLE, StoredCollection,
+    auto_row, catalog_row,
 };
 use crate::store::{ReadTable, WriteTransaction};
 
@@ -28,8 +28,10 @@ pub struct WriteTx {
     catalog: RefCell<Arc<Catalog>>,
     catalog_changed: Cell<bool>,
     changed: Cell<bool>,
-    /// The sequence that its commit will have: the revision of everything it writes.
+    /// The sequence that its commit will have.
     sequence: u64,
+    /// The revision of everything it writes.
+    revision: u64,
     /// Greatest automatic keys, by collection id, as far as they were used.
     counters: RefCell<BTreeMap<u32, Counter>>,
     /// Given back when everything else is done.
@@ -65,6 +67,7 @@ impl WriteTx {
             catalog_changed: Cell::new(false),
             changed: Cell::new(false),
             sequence,
+            revision: core.next_revision()?,
             counters: RefCell::default(),
             _baton: baton,
             _stays_on_its_thread: PhantomData,
@@ -121,10 +124,19 @@ impl WriteTx {
         drop(self);
     }
 
-    /// The sequence its commit will have, and so the revision of every record it writes.
+    /// The sequence that its commit will have: one more than the last. A transaction that is rolled
+    /// back leaves it to the next one; [`revision`](WriteTx::revision) is not given twice.
     #[must_use]
     pub fn sequence(&self) -> u64 {
         self.sequence
+    }
+
+    /// The revision of every record that it writes. No other transaction has it while the database
+    /// is open, also if this one is rolled back; later ones have greater ones. All writes of one
+    /// transaction have the same: see [`View::revision`](crate::View::revision).
+    #[must_use]
+    pub fn revision(&self) -> u64 {
+        self.revision
     }
 
     pub(crate) fn transaction(&self) -> Result<&WriteTransaction> {
@@ -201,55 +213,41 @@ impl WriteTx {
         Ok(narrow)
     }
 
-    /// A key that this collection never had.
-    pub(crate) fn next_auto_key(&self, id: u32) -> Result<u64> {
-        let greatest = self.counter(id)?;
-        let next = greatest
-            .checked_add(1)
-            .ok_or_else(|| Error::limit("the collection has used up its automatic keys"))?;
-        self.counters.borrow_mut().insert(
-            id,
-            Counter {
-                greatest: next,
-                changed: true,
-            },
-        );
-        Ok(next)
-    }
-
-    /// Makes sure that no automatic key up to this one is assigned any more.
-    pub(crate) fn saw_auto_key(&self, id: u32, key: u64) -> Result<()> {
-        if key > self.counter(id)? {
-            self.counters.borrow_mut().insert(
-                id,
-                Counter {
-                    greatest: key,
-                    changed: true,
-                },
-            );
-        }
-        Ok(())
-    }
-
-    fn counter(&self, id: u32) -> Result<u64> {
+    /// The greatest automatic key that a collection ever had, 0 before the first.
+    pub(crate) fn greatest_auto_key(&self, id: u32) -> Result<u64> {
         if let Some(counter) = self.counters.borrow().get(&id) {
             return Ok(counter.greatest);
         }
         let system = self.transaction()?.open_table(SYSTEM_TABLE)?;
         let greatest = read_number(ReadTable::Writing(&system), &auto_row(id))?.unwrap_or(0);
-        self.counters.borrow_mut().insert(
-            id,
-            Counter {
-                greatest,
-                changed: false,
-            },
-        );
+        let counter = Counter {
+            greatest,
+            changed: false,
+        };
+        self.counters.borrow_mut().insert(id, counter);
         Ok(greatest)
+    }
+
+    /// Makes sure that no automatic key up to this one is assigned any more. The collection's
+    /// greatest key must have been asked for before, so that nothing can fail here.
+    pub(crate) fn note_auto_key(&self, id: u32, key: u64) {
+        let mut counters = self.counters.borrow_mut();
+        let counter = counters.get_mut(&id);
+        assert!(counter.is_some(), "the counter of {id} was not read");
+        if let Some(counter) = counter
+            && key > counter.greatest
+        {
+            *counter = Counter {
+                greatest: key,
+                changed: true,
+            };
+        }
     }
 
     fn write_counters(&self) -> Result<()> {
         let mut system = self.transaction()?.open_table(SYSTEM_TABLE)?;
         system.change(SEQUENCE_ROW, Some(&self.sequence.to_le_bytes()))?;
+        system.change(REVISION_ROW, Some(&self.revision.to_le_bytes()))?;
         for (id, counter) in self
             .counters
             .borrow()

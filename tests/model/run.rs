@@ -137,7 +137,7 @@ fn apply(tx: &WriteTx, mut model: Model, ops: &[Op]) -> Model {
             op => {
                 let items =
                     handle.get_or_insert_with(|| tx.collection::<Item>().expect("a handle"));
-                step(items, tx.sequence(), &mut model, op);
+                step(items, tx.revision(), &mut model, op);
             }
         }
     }

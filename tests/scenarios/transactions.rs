@@ -210,7 +210,7 @@ fn f31_nobody_reads_what_is_not_committed_but_the_transaction_itself() {
         assert_eq!(people.by(Person::BY_CITY).count("Oslo"..="Oslo")?, 1);
         assert_eq!(
             people.get(2)?.expect("its own write").revision(),
-            tx.sequence()
+            tx.revision()
         );
         assert_eq!(seen_by_others(), (1, 1));
         assert_eq!(db.read()?.collection::<Person>()?.len()?, 1);
@@ -375,4 +375,47 @@ fn f35_keys_of_a_transaction_that_rolled_back_may_be_assigned_again() {
             .text,
         "b"
     );
+}
+
+/// The revision of a transaction that was rolled back was given to the next one, so that optimistic
+/// locking took a record which nobody had seen for the one that was read.
+#[test]
+fn a_revision_that_was_rolled_back_is_not_that_of_a_later_commit() {
+    let db = db();
+    db.write(|tx| tx.collection::<Person>()?.insert(&person(1, "Rome")))
+        .unwrap();
+    let mut rolled_back = 0;
+    let refused: Result<(), Refusal> = db.try_write(|tx| {
+        let mut people = tx.collection::<Person>()?;
+        people.put(&person(1, "Oslo"))?;
+        rolled_back = people.get(1)?.expect("it was put").revision();
+        Err(Refusal::Ours)
+    });
+    assert!(refused.is_err());
+    let sequence = db.sequence();
+    let theirs = db.write(|tx| {
+        tx.collection::<Person>()?.put(&person(1, "Bern"))?;
+        Ok(tx.revision())
+    });
+    assert_eq!(
+        db.sequence(),
+        sequence + 1,
+        "commits are counted without gaps"
+    );
+    let error = db
+        .write(|tx| {
+            tx.collection::<Person>()?
+                .replace_if(rolled_back, &person(1, "Oslo"))
+        })
+        .unwrap_err();
+    assert!(error.is(ErrorKind::Conflict), "{error}");
+    // Revisions are ahead of the sequence by now, and stay so in the file.
+    let theirs = theirs.unwrap();
+    let db = db.reopen();
+    db.write(|tx| {
+        assert!(tx.revision() > theirs);
+        tx.collection::<Person>()?
+            .replace_if(theirs, &person(1, "Oslo"))
+    })
+    .unwrap();
 }

@@ -85,7 +85,7 @@ fn b11_a_record_does_not_collide_with_itself() {
             ..person(1, "Oslo")
         })?);
         people.replace_if(
-            tx.sequence(),
+            tx.revision(),
             &Person {
                 age: 33,
                 ..person(1, "Oslo")
@@ -269,4 +269,49 @@ fn b15_what_a_removed_record_held_is_free_again() {
             .id,
         2
     );
+}
+
+#[record(name = "pages")]
+struct Page {
+    #[key(auto)]
+    id: u64,
+    #[unique]
+    slug: String,
+}
+
+fn page(id: u64, slug: &str) -> Page {
+    Page {
+        id,
+        slug: slug.into(),
+    }
+}
+
+/// One refused insert with the greatest key, caught by its closure, and a collection could never
+/// assign a key again.
+#[test]
+fn a_refused_operation_uses_up_no_automatic_key() {
+    let db = db();
+    db.write(|tx| {
+        let mut pages = tx.collection::<Page>()?;
+        assert_eq!(pages.insert(&page(0, "home"))?, 1);
+        let refused = [
+            pages.insert(&page(u64::MAX, "home")).map(drop),
+            pages.insert(&page(0, "home")).map(drop),
+            pages.put(&page(u64::MAX, "home")).map(drop),
+            pages
+                .load([page(0, "news"), page(u64::MAX, "home")])
+                .map(drop),
+        ];
+        for result in refused {
+            assert!(result.unwrap_err().is(ErrorKind::Conflict));
+        }
+        assert_eq!(pages.insert(&page(0, "about"))?, 2);
+        pages.load([page(0, "a"), page(10, "b"), page(0, "c")])?;
+        assert_eq!(pages.by(Page::BY_SLUG).get("c")?.expect("loaded").id, 11);
+        Ok(())
+    })
+    .unwrap();
+    let db = db.reopen();
+    let next = db.write(|tx| tx.collection::<Page>()?.insert(&page(0, "next")));
+    assert_eq!(next.unwrap(), 12);
 }

@@ -300,3 +300,26 @@ fn a_reader_keeps_the_bucket_it_saw() {
     );
     assert!(db.read().unwrap().bucket("a").unwrap().is_empty().unwrap());
 }
+
+#[test]
+fn text_stands_for_bytes_in_keys_and_values() {
+    let db = db();
+    db.write(|tx| {
+        let mut settings = tx.bucket("settings")?;
+        settings.put("theme", "dark")?;
+        settings.put(&String::from("theme/font"), "serif")?;
+        let theme = settings.get(b"theme")?.expect("it was put");
+        assert_eq!(theme, "dark");
+        assert_eq!(theme, b"dark");
+        assert_eq!(theme, *b"dark");
+        assert_eq!(theme, b"dark".as_slice());
+        assert_eq!(theme, *"dark");
+        assert_eq!(theme, b"dark".to_vec());
+        assert!(theme != "light");
+        assert_eq!(settings.prefix("theme")?.count(), 2);
+        assert_eq!(settings.count("theme".."theme/")?, 1);
+        assert!(settings.remove("theme")?);
+        Ok(())
+    })
+    .unwrap();
+}

@@ -110,3 +110,71 @@ fn a_load_too_large_for_one_thread_is_refused_whole_or_written_whole() {
     let tx = db.read().unwrap();
     assert_eq!(tx.collection::<City>().unwrap().len().unwrap(), 6_000);
 }
+
+#[record(name = "visits")]
+struct Visit {
+    #[key]
+    id: u64,
+    city: u64,
+    place: String,
+    at: larder::Timestamp,
+    guide: Option<u64>,
+}
+
+#[record(name = "moments")]
+struct Moment {
+    #[key]
+    at: larder::Timestamp,
+    #[index]
+    guide: Option<u64>,
+    #[index(fold)]
+    place: String,
+    #[key]
+    share: f64,
+}
+
+#[test]
+fn what_a_view_shows_is_a_key_for_other_collections() {
+    let db = db();
+    let at = larder::Timestamp::from_micros(-7);
+    db.write(|tx| {
+        tx.collection::<City>()?.insert(&city(9, "FR", 5))?;
+        tx.collection::<Visit>()?.insert(&Visit {
+            id: 1,
+            city: 9,
+            place: "FR".into(),
+            at,
+            guide: Some(3),
+        })?;
+        tx.collection::<Moment>()?.insert(&Moment {
+            at,
+            guide: Some(3),
+            place: "fr".into(),
+            share: 0.5,
+        })?;
+        Ok(())
+    })
+    .unwrap();
+    let tx = db.read().unwrap();
+    let cities = tx.collection::<City>().unwrap();
+    let moments = tx.collection::<Moment>().unwrap();
+    // As long as the transaction, not only as long as the handle.
+    let visit = { tx.collection::<Visit>().unwrap().first().unwrap().unwrap() };
+    assert!(cities.get(visit.city).unwrap().is_some());
+    let by_reference = &visit.city;
+    assert!(cities.contains(by_reference).unwrap());
+    assert!(cities.range(..=visit.city).unwrap().next().is_some());
+    let moment = { moments.last().unwrap().unwrap() };
+    assert!(moments.get((visit.at, moment.share)).unwrap().is_some());
+    let guided = moments.by(Moment::BY_GUIDE);
+    assert!(guided.contains(visit.guide.as_ref().unwrap()).unwrap());
+    assert!(moments.by(Moment::BY_PLACE).contains(&visit.place).unwrap());
+    assert_eq!(
+        cities
+            .by(City::BY_COUNTRY_POPULATION)
+            .prefix((&visit.place,))
+            .unwrap()
+            .count(),
+        1
+    );
+}

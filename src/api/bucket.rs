@@ -18,7 +18,17 @@ use crate::txn::write::WriteTx;
 /// The entries of a bucket in one transaction, ordered by key.
 ///
 /// `tx.bucket("settings")` has keys that are bytes, `tx.bucket_of::<K>("settings")` keys of type `K`.
-/// Values are bytes.
+/// Values are bytes. Text may stand for bytes in both.
+///
+/// ```
+/// # fn main() -> larder::Result<()> {
+/// # let db = larder::Database::in_memory()?;
+/// db.write(|tx| tx.bucket("settings")?.put("theme", "dark"))?;
+/// let tx = db.read()?;
+/// assert_eq!(tx.bucket("settings")?.get("theme")?.unwrap(), "dark");
+/// # Ok(())
+/// # }
+/// ```
 pub struct Bucket<'tx, K = Vec<u8>> {
     table: Table<'tx>,
     _key: PhantomData<fn() -> K>,
@@ -58,6 +68,25 @@ impl PartialEq<[u8]> for BucketValue<'_> {
     fn eq(&self, other: &[u8]) -> bool {
         **self == *other
     }
+}
+
+macro_rules! equals {
+    ($([$($generics:tt)*] $other:ty, |$bytes:ident| $as_bytes:expr;)*) => {$(
+        impl<$($generics)*> PartialEq<$other> for BucketValue<'_> {
+            fn eq(&self, $bytes: &$other) -> bool {
+                **self == *$as_bytes
+            }
+        }
+    )*};
+}
+
+equals! {
+    [const N: usize] [u8; N], |other| other.as_slice();
+    [const N: usize] &[u8; N], |other| other.as_slice();
+    [] &[u8], |other| *other;
+    [] Vec<u8>, |other| other.as_slice();
+    [] str, |other| other.as_bytes();
+    [] &str, |other| other.as_bytes();
 }
 
 impl std::fmt::Debug for BucketValue<'_> {

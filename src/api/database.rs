@@ -105,7 +105,24 @@ impl Database {
         WriteTx::run(&self.core, closure)
     }
 
-    /// Like [`write`](Database::write), for closures with an error type of their own.
+    /// Like [`write`](Database::write), for closures with an error type of their own: any that
+    /// [`Error`](crate::Error) converts into, also `Box<dyn Error>`.
+    ///
+    /// ```
+    /// # use larder::{Database, record};
+    /// # #[record] pub struct City { #[key] pub id: u64, pub population: u64 }
+    /// # fn main() -> Result<(), Box<dyn std::error::Error>> {
+    /// # let db = Database::in_memory()?;
+    /// let line = "7,52220";
+    /// db.try_write(|tx| -> Result<(), Box<dyn std::error::Error>> {
+    ///     let (id, population) = line.split_once(',').ok_or("no comma")?;
+    ///     let city = City { id: id.parse()?, population: population.parse()? };
+    ///     tx.collection::<City>()?.insert(&city)?;
+    ///     Ok(())
+    /// })?;
+    /// # Ok(())
+    /// # }
+    /// ```
     pub fn try_write<R, E: From<Error>>(
         &self,
         closure: impl FnOnce(&WriteTx) -> Result<R, E>,

@@ -2,6 +2,7 @@
 
 pub(crate) mod access;
 pub(crate) mod archive;
+mod archived_key;
 pub(crate) mod body;
 pub(crate) mod catalog;
 pub(crate) mod condition;

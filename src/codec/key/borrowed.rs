@@ -54,6 +54,19 @@ text! {
     [const N: usize] &[u8; N] => Vec<u8>, encode_bytes;
 }
 
+/// Text stands for its bytes where keys are bytes, as in a bucket.
+macro_rules! text_as_bytes {
+    ($($form:ty)*) => {$(
+        impl AsKey<Vec<u8>> for $form {
+            fn encode_as(&self, out: &mut Vec<u8>) {
+                text::encode_bytes(self.as_bytes(), out);
+            }
+        }
+    )*};
+}
+
+text_as_bytes! { &str &&str &String }
+
 /// Implements a form of a compound key, and that of a reference to it, by one body.
 macro_rules! compound {
     ([$($generics:tt)*] $form:ty => $key:ty, |$this:ident, $out:ident| $body:expr) => {

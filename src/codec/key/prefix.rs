@@ -46,6 +46,8 @@ text! {
     [] &Vec<u8> => Vec<u8>, as_slice;
     [] &[u8] => Vec<u8>, as_ref;
     [const N: usize] &[u8; N] => Vec<u8>, as_slice;
+    [] &str => Vec<u8>, as_bytes;
+    [] &String => Vec<u8>, as_bytes;
 }
 
 impl<K: Key, P: KeyPrefix<K>> KeyPrefix<Option<K>> for Option<P> {

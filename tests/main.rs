@@ -12,6 +12,7 @@
 mod buckets;
 mod collections;
 mod concurrency;
+mod crash;
 mod keys;
 mod limits;
 mod macros;

@@ -51,7 +51,7 @@ mod txn;
 pub use api::{
     Bucket, BucketEntries, BucketMut, BucketValue, Builder, CheckReport, Collection, CollectionMut,
     CollectionOptions, Database, IndexEntries, IndexReader, IndexToken, Iter, Problem, Readable,
-    View,
+    Unlock, View,
 };
 pub use base::{Error, ErrorKind, Result};
 pub use codec::key::folded::Folded;
@@ -63,6 +63,7 @@ pub use schema::storable::Storable;
 pub use schema::token::{Field, Index, Unique};
 pub use schema::types;
 pub use schema::view::{Budget, ListRef, MapRef, StructRef, ValueRef, VariantRef};
+pub use store::{KdfParameters, KeyInfo, KeyKind, ScrubProgress, ScrubReport, Verify};
 pub use txn::read::ReadTx;
 pub use txn::write::WriteTx;
 
@@ -77,6 +78,10 @@ pub use uuid;
 #[cfg(doctest)]
 #[doc = include_str!("../README.md")]
 pub struct Readme;
+
+#[doc(hidden)]
+#[cfg(feature = "testing")]
+pub use api::testing;
 
 #[doc(hidden)]
 pub mod __private {

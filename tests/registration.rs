@@ -118,10 +118,10 @@ fn new_indexes_are_built_changed_ones_rebuilt_and_gone_ones_dropped() {
     );
 
     let db = db.reopen();
-    let sequence = db.sequence();
+    let sequence = db.commit_sequence();
     db.register::<indexed::City>().unwrap();
     assert_eq!(
-        db.sequence(),
+        db.commit_sequence(),
         sequence,
         "there was nothing to do, and something was written"
     );
@@ -422,12 +422,12 @@ fn another_shape_under_the_same_version_is_refused_naming_the_fields() {
 fn a_newer_version_in_the_file_is_refused() {
     let db = db();
     db.register::<newer::City>().unwrap();
-    let sequence = db.sequence();
+    let sequence = db.commit_sequence();
     let error = db.register::<plain::City>().unwrap_err();
     assert_eq!(error.kind(), ErrorKind::NewerSchema, "{error}");
     let error = db.read().unwrap().collection::<plain::City>().unwrap_err();
     assert_eq!(error.kind(), ErrorKind::NewerSchema, "{error}");
-    assert_eq!(db.sequence(), sequence);
+    assert_eq!(db.commit_sequence(), sequence);
 }
 
 #[test]
@@ -528,7 +528,7 @@ fn a_registration_without_choices_leaves_those_that_were_made() {
     let size = |again: fn(&Database)| {
         let options = CollectionOptions::new().compress_above(200);
         let db = db_with(|builder| builder.register_with::<Text>(options));
-        let sequence = db.sequence();
+        let sequence = db.commit_sequence();
         again(&db);
         db.write(|tx| {
             tx.collection::<Text>()?.load((0..300).map(|id| Text {
@@ -537,7 +537,7 @@ fn a_registration_without_choices_leaves_those_that_were_made() {
             }))
         })
         .unwrap();
-        let changes = db.sequence() - sequence - 1;
+        let changes = db.commit_sequence() - sequence - 1;
         let path = db.path();
         let db = db.reopen();
         check(&db);

@@ -8,7 +8,7 @@ use crate::base::limits::{BODY_BYTES_MAX, BODY_BYTES_MAX_DEFAULT, CACHE_BYTES_DE
 use crate::base::sync::Arc;
 use crate::base::{Error, ErrorKind, Result};
 use crate::schema::record::Record;
-use crate::store::{Mode, OpenOptions, Place, Store};
+use crate::store::{Mode, OpenOptions, Place, Store, Verify};
 use crate::txn::core::Core;
 
 type Registration = Box<dyn FnOnce(&Database) -> Result<()>>;
@@ -25,7 +25,7 @@ type Registration = Box<dyn FnOnce(&Database) -> Result<()>>;
 /// ```
 #[must_use = "a builder does nothing until it opens a database"]
 pub struct Builder {
-    options: OpenOptions,
+    pub(super) options: OpenOptions,
     body_bytes_max: usize,
     registrations: Vec<Registration>,
 }
@@ -33,9 +33,7 @@ pub struct Builder {
 impl Builder {
     pub(super) fn new() -> Self {
         Self {
-            options: OpenOptions {
-                cache_bytes: CACHE_BYTES_DEFAULT,
-            },
+            options: OpenOptions::new(CACHE_BYTES_DEFAULT),
             body_bytes_max: BODY_BYTES_MAX_DEFAULT,
             registrations: Vec::new(),
         }
@@ -68,6 +66,20 @@ impl Builder {
         self
     }
 
+    /// How much of the file is verified before it is used; [`Verify::None`] unless set. Every block is
+    /// verified when it is read, whatever is chosen here.
+    pub fn verify(mut self, verify: Verify) -> Self {
+        self.options.verify = verify;
+        self
+    }
+
+    /// Bytes of the commit log of a file that is created: 64 KiB to 256 MiB in steps of 4 KiB, 1 MiB
+    /// unless set.
+    pub fn log_size(mut self, bytes: u64) -> Self {
+        self.options.log_bytes = bytes;
+        self
+    }
+
     /// Opens the database at `path`, creating it where nothing is.
     pub fn open(self, path: impl AsRef<Path>) -> Result<Database> {
         self.open_file(path.as_ref(), Mode::OpenOrCreate)
@@ -83,6 +95,30 @@ impl Builder {
         self.open_file(path.as_ref(), Mode::Existing)
     }
 
+    /// Opens the database at `path`, which must exist and have got at least as far as that commit.
+    ///
+    /// A seal tells that a file was changed, not that all of it was exchanged for an older copy of
+    /// itself. An application that keeps [`Database::commit_sequence`] elsewhere finds out here.
+    ///
+    /// # Errors
+    /// [`RolledBack`](crate::ErrorKind::RolledBack) when the last commit in the file is an earlier one.
+    pub fn open_at_least(self, path: impl AsRef<Path>, sequence: u64) -> Result<Database> {
+        let path = path.as_ref();
+        let db = self.open_file(path, Mode::Existing)?;
+        let found = db.commit_sequence();
+        if found >= sequence {
+            return Ok(db);
+        }
+        Err(Error::new(
+            ErrorKind::RolledBack,
+            format!(
+                "open {}: its last commit is {found}, and {sequence} was there already; it is an \
+                 older copy of the file",
+                path.display()
+            ),
+        ))
+    }
+
     /// Opens the database at `path`, which must exist, without writing one byte of it. Registered
     /// records are compared with what is stored, and nothing is built.
     pub fn open_read_only(self, path: impl AsRef<Path>) -> Result<Database> {
@@ -92,24 +128,16 @@ impl Builder {
     /// A database in memory.
     pub fn in_memory(self) -> Result<Database> {
         self.check_limits()?;
-        let store = Store::open(&Place::Memory, self.options)?;
+        let store = Store::open(&Place::Memory, &self.options)?;
         self.open_store(store)
     }
 
     fn open_file(self, path: &Path, mode: Mode) -> Result<Database> {
         let named = |error: Error| error.during(format!("open {}", path.display()));
         self.check_limits().map_err(named)?;
-        // A system may refuse to open a directory for writing and not for reading, by an error of
-        // its own; here one is the same in every mode.
-        if mode != Mode::Create && path.is_dir() {
-            return Err(named(Error::new(
-                ErrorKind::NotADatabase,
-                "this is a directory; give the path of a file in it",
-            )));
-        }
         let path = path.to_path_buf();
         // The store names the path itself.
-        let store = Store::open(&Place::File { path, mode }, self.options)?;
+        let store = Store::open(&Place::File { path, mode }, &self.options)?;
         self.open_store(store).map_err(named)
     }
 

@@ -143,14 +143,14 @@ impl Database {
 
     /// The sequence of the last commit; grows by one with each that changed something.
     #[must_use]
-    pub fn sequence(&self) -> u64 {
+    pub fn commit_sequence(&self) -> u64 {
         self.core.sequence()
     }
 
     /// The random id that the database was created with.
     #[must_use]
     pub fn id(&self) -> Uuid {
-        self.core.store.header().database_id
+        self.core.store.database_id()
     }
 
     /// How many read transactions are alive, and for how long the oldest has been: while it lives,

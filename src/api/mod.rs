@@ -6,9 +6,13 @@ mod check;
 mod collection;
 mod collection_mut;
 mod database;
+mod encryption;
 mod index;
 mod iter;
 mod register;
+mod scrub;
+#[cfg(feature = "testing")]
+pub mod testing;
 #[cfg(test)]
 mod tests;
 mod timestamp;
@@ -21,6 +25,7 @@ pub use check::{CheckReport, Problem};
 pub use collection::Collection;
 pub use collection_mut::CollectionMut;
 pub use database::Database;
+pub use encryption::Unlock;
 pub use index::{IndexReader, IndexToken};
 pub use iter::{IndexEntries, Iter};
 pub use register::CollectionOptions;

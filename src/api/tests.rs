@@ -180,7 +180,7 @@ fn file_with_row(row: &[u8], value: &[u8]) -> (tempfile::TempDir, PathBuf) {
     };
     db.close().unwrap();
     let cache_bytes = 1 << 20;
-    let store = Store::open(&place, OpenOptions { cache_bytes }).unwrap();
+    let store = Store::open(&place, &OpenOptions::new(cache_bytes)).unwrap();
     let transaction = store.begin_write().unwrap();
     let mut table = transaction.open_table(SYSTEM_TABLE).unwrap();
     table.change(row, Some(value)).unwrap();
@@ -217,7 +217,7 @@ fn counters_at_their_end_are_told_and_nothing_panics() {
     assert_eq!(insert(&db).unwrap_err().kind(), ErrorKind::Corrupt);
     assert_eq!(db.begin_write().unwrap_err().kind(), ErrorKind::Corrupt);
     assert!(!db.check().unwrap().is_ok());
-    assert_eq!(db.sequence(), u64::MAX);
+    assert_eq!(db.commit_sequence(), u64::MAX);
 
     let (_directory, path) = file_with_row(NEXT_ID_ROW, &end);
     let db = Database::open(&path).unwrap();

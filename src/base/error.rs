@@ -46,6 +46,16 @@ pub enum ErrorKind {
     NotADatabase,
     /// The file was written by a version of Larder that this one does not know.
     UnsupportedFormat,
+    /// The file is encrypted, and the passphrase or key is missing or not one of its own; or its
+    /// header was altered by somebody who has none. Give the builder one that opens it: the file
+    /// was left as it is, and nothing but a key of its own, or a backup, gives its data.
+    WrongKey,
+    /// The file is not encrypted, but a passphrase or key was given. Open it without, after asking
+    /// whether it is the file that was meant.
+    NotEncrypted,
+    /// The file holds an older state than the one that was asked for by
+    /// [`open_at_least`](crate::Builder::open_at_least): somebody put an old copy in its place.
+    RolledBack,
     /// Another handle, in this process or another, has the file open.
     Locked,
     /// `create` found something under that path already.

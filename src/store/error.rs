@@ -1,5 +1,6 @@
 //! What does redb's error mean to a user of Larder?
 
+use super::sealed::BlockError;
 use crate::base::{Error, ErrorKind};
 
 /// An error of a redb storage call.
@@ -11,7 +12,10 @@ pub(super) fn from_storage(error: redb::StorageError) -> Error {
         redb::StorageError::ValueTooLarge(bytes) => Error::limit(format!(
             "a value of {bytes} bytes is more than a table can hold"
         )),
-        redb::StorageError::Io(error) => from_io(error, "the storage beneath failed"),
+        redb::StorageError::Io(error) => match damage_of(&error) {
+            Some(damage) => damaged(damage),
+            None => from_io(error, "the storage beneath failed"),
+        },
         redb::StorageError::DatabaseClosed => closed(),
         redb::StorageError::PreviousIo | redb::StorageError::LockPoisoned(_) => {
             poisoned().because(error)
@@ -49,7 +53,7 @@ pub(super) fn from_database(error: redb::DatabaseError) -> Error {
     match error {
         redb::DatabaseError::DatabaseAlreadyOpen => locked(),
         redb::DatabaseError::Storage(redb::StorageError::Io(error))
-            if error.kind() == std::io::ErrorKind::InvalidData =>
+            if error.kind() == std::io::ErrorKind::InvalidData && damage_of(&error).is_none() =>
         {
             Error::corrupt("what follows the header is not a database").because(error)
         }
@@ -72,6 +76,19 @@ pub(super) fn from_io(error: std::io::Error, what: &'static str) -> Error {
         _ => ErrorKind::Io,
     };
     Error::new(kind, what).because(error)
+}
+
+/// The damaged block that an error tells of.
+pub(super) fn damage_of(error: &std::io::Error) -> Option<BlockError> {
+    error.get_ref()?.downcast_ref().copied()
+}
+
+/// The error for a damaged block.
+pub(super) fn damaged(damage: BlockError) -> Error {
+    Error::corrupt(format!(
+        "{damage}; what lies there is lost: restore the file from a backup, or open it again to read \
+         what lies elsewhere"
+    ))
 }
 
 pub(super) fn locked() -> Error {

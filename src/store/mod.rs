@@ -1,22 +1,77 @@
-//! Floor 2: where bytes lie. The only folder that names redb.
+//! Floor 2: where bytes lie, and how they are sealed. The only folder that names redb.
 //!
 //! What the floors above rely on:
+//! - What is read is what was written: every block is verified when it is read, and damage is an error
+//!   that names the block.
 //! - A commit is durable when it returns: redb's two-phase commit with quick-repair, so that a page
-//!   reachable from a commit is whole and opening after a crash does not walk the file.
+//!   reachable from a commit is whole and opening after a crash does not walk the file; then the
+//!   superblock's mirror.
 //! - Every change of a table goes through [`WriteTable::change`] or [`WriteTable::append`].
-//! - `check_integrity`, `compact` and savepoints are never called: they commit one-phase.
-//! - A failed commit makes the store refuse every later write.
+//! - `check_integrity`, `compact` and savepoints are never called on the live handle: they commit
+//!   one-phase.
+//! - A failed sync or commit makes the store refuse every later write.
+//!
+//! From the disk upwards: `disk` (the seam) and `file`, `owner` (the latch), `layout`, `header` and
+//! `headers`, `seal` with `cipher`, `superblock`, `sealed` (what redb sees), `overlay`, then `open`,
+//! `create`, `store`, and `transaction` and `table` for the floors above.
 
+#[cfg_attr(
+    not(feature = "testing"),
+    allow(unreachable_pub, reason = "the tests of this crate reach it")
+)]
+mod cipher;
+#[cfg_attr(
+    not(feature = "testing"),
+    allow(unreachable_pub, reason = "the tests of this crate reach it")
+)]
+mod controls;
+mod copy;
+mod create;
+#[cfg_attr(
+    not(feature = "testing"),
+    allow(unreachable_pub, reason = "the tests of this crate reach it")
+)]
+mod disk;
 mod error;
 mod file;
 mod header;
+mod headers;
+#[cfg(test)]
+mod hex;
+mod kdf;
+mod keyring;
+mod keys;
+mod layout;
 mod open;
 mod overlay;
+mod owner;
+mod random;
+mod scrub;
+mod seal;
+mod sealed;
+#[expect(clippy::module_inception, reason = "the store of the store floor")]
+mod store;
+mod superblock;
 mod table;
 #[cfg(test)]
 mod tests;
 mod transaction;
 
-pub(crate) use open::{Mode, OpenOptions, Place, Store};
+#[cfg(feature = "testing")]
+pub use cipher::CipherKind;
+pub(crate) use cipher::Secret;
+#[cfg(feature = "testing")]
+pub use controls::{Control, Controls};
+#[cfg(feature = "testing")]
+pub use disk::{Access, Disk, OpenError, Volume};
+pub use kdf::KdfParameters;
+pub(crate) use keyring::Credential;
+pub use keyring::{KeyInfo, KeyKind};
+pub use open::Verify;
+pub(crate) use open::{Mode, OpenOptions, Place};
+#[cfg(feature = "testing")]
+pub(crate) use random::Random;
+pub use scrub::{ScrubProgress, ScrubReport};
+pub(crate) use store::Store;
 pub(crate) use table::{ALL, Bounds, Bytes, Range, ReadTable, SnapshotTable, WriteTable};
 pub(crate) use transaction::{ReadTransaction, WriteTransaction};

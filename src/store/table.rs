@@ -90,6 +90,12 @@ impl Deref for Bytes<'_> {
     }
 }
 
+impl AsRef<[u8]> for Bytes<'_> {
+    fn as_ref(&self) -> &[u8] {
+        self
+    }
+}
+
 impl<'a, 'tx> ReadTable<'a, 'tx> {
     /// A table of a read transaction that may not exist there.
     pub(crate) fn of(table: Option<&'tx SnapshotTable>) -> Self {
@@ -186,9 +192,9 @@ impl<'tx> WriteTable<'tx> {
     /// Appends entries that are sorted, without repetition, and greater than every key there is.
     ///
     /// Several times as fast as single insertions, and leaves full pages behind.
-    pub(crate) fn append<'e>(
+    pub(crate) fn append<K: AsRef<[u8]>, V: AsRef<[u8]>>(
         &mut self,
-        entries: impl Iterator<Item = Result<(&'e [u8], &'e [u8])>>,
+        entries: impl Iterator<Item = Result<(K, V)>>,
     ) -> Result<()> {
         let mut cursor = self
             .table
@@ -197,7 +203,7 @@ impl<'tx> WriteTable<'tx> {
         for entry in entries {
             let (key, value) = entry?;
             cursor
-                .insert_before(key, value)
+                .insert_before(key.as_ref(), value.as_ref())
                 .map_err(|error| match error {
                     redb::CursorError::Storage(error) => from_storage(error),
                     other => {

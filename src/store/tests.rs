@@ -4,76 +4,75 @@ use std::io;
 use std::sync::Arc;
 use std::sync::atomic::{AtomicBool, Ordering};
 
-use redb::StorageBackend;
-
-use super::header::Header;
-use super::open::Store;
-use super::{ALL, OpenOptions, ReadTable, WriteTransaction};
-use crate::base::sync::Mutex;
+use super::create::on_disk;
+use super::disk::{Disk, MemoryDisk};
+use super::{ALL, OpenOptions, ReadTable, Store, WriteTransaction};
 use crate::base::{ErrorKind, Result};
 
 /// Bytes in memory that outlive their store, and fail when told to.
 #[derive(Clone, Debug, Default)]
-struct Disk {
-    bytes: Arc<Mutex<Vec<u8>>>,
+struct TestDisk {
+    bytes: MemoryDisk,
     full: Arc<AtomicBool>,
     broken: Arc<AtomicBool>,
 }
 
-impl Disk {
+impl TestDisk {
+    /// An empty database on a new disk.
+    fn new() -> Self {
+        let disk = Self::default();
+        on_disk(Box::new(disk.clone()), &options(), None)
+            .unwrap()
+            .close()
+            .unwrap();
+        disk
+    }
+
     fn open(&self) -> Store {
-        let options = OpenOptions {
-            cache_bytes: 1 << 20,
-        };
-        Store::over(self.clone(), Header::fresh(), false, options).unwrap()
+        Store::over(Box::new(self.clone()), false, &options()).unwrap()
     }
 
     /// What a process that was killed now would find.
     fn copy(&self) -> Self {
-        let bytes = self.bytes.lock().clone();
-        Self {
-            bytes: Arc::new(Mutex::new(bytes)),
-            ..Self::default()
-        }
+        let mut bytes = vec![0; usize::try_from(self.len().unwrap()).unwrap()];
+        self.read_at(0, &mut bytes).unwrap();
+        let copy = Self::default();
+        copy.bytes.write_at(0, &bytes).unwrap();
+        copy
     }
 }
 
-impl StorageBackend for Disk {
-    fn len(&self) -> Result<u64, io::Error> {
-        Ok(self.bytes.lock().len() as u64)
+fn options() -> OpenOptions {
+    OpenOptions {
+        log_bytes: 1 << 16,
+        ..OpenOptions::new(1 << 20)
+    }
+}
+
+impl Disk for TestDisk {
+    fn len(&self) -> io::Result<u64> {
+        self.bytes.len()
     }
 
-    fn read(&self, offset: u64, out: &mut [u8]) -> Result<(), io::Error> {
-        let offset = usize::try_from(offset).map_err(io::Error::other)?;
-        let bytes = self.bytes.lock();
-        let from = bytes.get(offset..offset + out.len());
-        out.copy_from_slice(from.ok_or(io::ErrorKind::UnexpectedEof)?);
-        Ok(())
+    fn read_at(&self, offset: u64, out: &mut [u8]) -> io::Result<()> {
+        self.bytes.read_at(offset, out)
     }
 
-    fn set_len(&self, len: u64) -> Result<(), io::Error> {
-        let mut bytes = self.bytes.lock();
-        let len = usize::try_from(len).map_err(io::Error::other)?;
-        if len > bytes.len() && self.full.load(Ordering::SeqCst) {
+    fn write_at(&self, offset: u64, data: &[u8]) -> io::Result<()> {
+        self.bytes.write_at(offset, data)
+    }
+
+    fn set_len(&self, len: u64) -> io::Result<()> {
+        if len > self.len()? && self.full.load(Ordering::SeqCst) {
             return Err(io::ErrorKind::StorageFull.into());
         }
-        bytes.resize(len, 0);
-        Ok(())
+        self.bytes.set_len(len)
     }
 
-    fn sync_data(&self) -> Result<(), io::Error> {
+    fn sync(&self) -> io::Result<()> {
         if self.broken.load(Ordering::SeqCst) {
             return Err(io::Error::other("the disk is broken"));
         }
-        Ok(())
-    }
-
-    fn write(&self, offset: u64, data: &[u8]) -> Result<(), io::Error> {
-        let offset = usize::try_from(offset).map_err(io::Error::other)?;
-        let mut bytes = self.bytes.lock();
-        let to = bytes.get_mut(offset..offset + data.len());
-        to.ok_or(io::ErrorKind::UnexpectedEof)?
-            .copy_from_slice(data);
         Ok(())
     }
 }
@@ -95,7 +94,7 @@ fn keys(store: &Store) -> Vec<Vec<u8>> {
 
 #[test]
 fn after_a_failed_sync_the_outcome_is_unknown_and_nothing_more_is_written() {
-    let disk = Disk::default();
+    let disk = TestDisk::new();
     let store = disk.open();
     put(&store, b"a", b"1").unwrap();
     disk.broken.store(true, Ordering::SeqCst);
@@ -113,7 +112,7 @@ fn after_a_failed_sync_the_outcome_is_unknown_and_nothing_more_is_written() {
 
 #[test]
 fn a_full_disk_fails_the_commit_and_the_file_opens_as_it_was() {
-    let disk = Disk::default();
+    let disk = TestDisk::new();
     let store = disk.open();
     put(&store, b"a", b"1").unwrap();
     disk.full.store(true, Ordering::SeqCst);
@@ -147,7 +146,7 @@ fn a_transaction_dropped_by_a_panic_costs_the_next_opening_no_repair() {
             }
         }
     }
-    let disk = Disk::default();
+    let disk = TestDisk::new();
     let store = disk.open();
     put(&store, b"a", b"1").unwrap();
     let panicked = std::panic::catch_unwind(std::panic::AssertUnwindSafe(|| {
@@ -164,13 +163,13 @@ fn a_transaction_dropped_by_a_panic_costs_the_next_opening_no_repair() {
     put(&store, b"c", b"3").unwrap();
     store.close().unwrap();
     let store = disk.open();
-    assert!(!store.repaired);
+    assert!(!store.was_repaired());
     assert_eq!(keys(&store), [b"a", b"c"]);
 }
 
 #[test]
 fn a_commit_is_whole_after_a_kill_and_opening_repairs_nothing_by_walking() {
-    let disk = Disk::default();
+    let disk = TestDisk::new();
     let store = disk.open();
     for i in 0..50_u8 {
         put(&store, &[i], &[i; 500]).unwrap();
@@ -193,7 +192,7 @@ fn a_commit_is_whole_after_a_kill_and_opening_repairs_nothing_by_walking() {
 
 #[test]
 fn a_leaked_iterator_fails_its_transaction_and_the_next_does_not_wait_for_ever() {
-    let disk = Disk::default();
+    let disk = TestDisk::new();
     let store = disk.open();
     put(&store, b"a", b"1").unwrap();
     let transaction = store.begin_write().unwrap();
@@ -211,7 +210,7 @@ fn a_leaked_iterator_fails_its_transaction_and_the_next_does_not_wait_for_ever()
 
 #[test]
 fn a_leaked_table_fails_its_transaction_only() {
-    let disk = Disk::default();
+    let disk = TestDisk::new();
     let store = disk.open();
     let transaction = store.begin_write().unwrap();
     let mut table = transaction.open_table("t").unwrap();
@@ -226,7 +225,7 @@ fn a_leaked_table_fails_its_transaction_only() {
 
 #[test]
 fn a_change_left_half_done_cannot_be_committed() {
-    let disk = Disk::default();
+    let disk = TestDisk::new();
     let store = disk.open();
     let transaction = store.begin_write().unwrap();
     // Never finished, as after an error or a panic of ours.

@@ -2,6 +2,7 @@
 
 use redb::{Durability, TableDefinition};
 
+use super::controls::{Control, Controls};
 use super::error::{from_storage, from_table};
 use super::table::{SnapshotTable, WriteTable};
 use crate::base::sync::{AtomicUsize, Ordering};
@@ -36,6 +37,7 @@ pub(crate) struct WriteTransaction {
     open: AtomicUsize,
     /// Changes of several tables that were begun and not finished.
     unfinished: AtomicUsize,
+    controls: Controls,
 }
 
 /// A change of several tables that belong together. A transaction with an unfinished one (an error
@@ -58,11 +60,12 @@ pub(crate) enum CommitFailure {
 }
 
 impl WriteTransaction {
-    pub(super) fn new(inner: redb::WriteTransaction) -> Self {
+    pub(super) fn new(inner: redb::WriteTransaction, controls: Controls) -> Self {
         Self {
             inner,
             open: AtomicUsize::new(0),
             unfinished: AtomicUsize::new(0),
+            controls,
         }
     }
 
@@ -118,14 +121,22 @@ impl WriteTransaction {
             abort(self.inner);
             return Err(CommitFailure::RolledBack(error));
         }
-        if let Err(error) = self.inner.set_durability(Durability::Immediate) {
+        let durability = if self.controls.has(Control::AcknowledgeBeforeSync) {
+            Durability::None
+        } else {
+            Durability::Immediate
+        };
+        if let Err(error) = self.inner.set_durability(durability) {
             abort(self.inner);
             return Err(CommitFailure::RolledBack(
                 Error::new(ErrorKind::Io, "a durable commit was refused").because(error),
             ));
         }
-        self.inner.set_two_phase_commit(true);
-        self.inner.set_quick_repair(true);
+        self.inner
+            .set_two_phase_commit(!self.controls.has(Control::OnePhase));
+        let quick_repair =
+            !self.controls.has(Control::OnePhase) && !self.controls.has(Control::NoQuickRepair);
+        self.inner.set_quick_repair(quick_repair);
         self.inner.commit().map_err(|error| match error {
             redb::CommitError::TransactionPoisoned => CommitFailure::RolledBack(Error::new(
                 ErrorKind::Io,

@@ -36,7 +36,7 @@ impl From<Error> for Failure {
 
 impl Run {
     pub(super) fn transaction(&mut self, db: &Database, batch: &Batch) {
-        let sequence = db.sequence();
+        let sequence = db.commit_sequence();
         let after = match batch.end {
             End::Ok => {
                 let model = self.model.clone();
@@ -86,7 +86,7 @@ impl Run {
         assert_eq!(after.is_some(), batch.end.commits());
         match after {
             Some(model) => self.model = model,
-            None => assert_eq!(db.sequence(), sequence, "nothing was committed"),
+            None => assert_eq!(db.commit_sequence(), sequence, "nothing was committed"),
         }
     }
 

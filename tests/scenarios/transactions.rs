@@ -46,7 +46,7 @@ fn f28_a_rollback_undoes_writes_to_two_collections_and_a_bucket() {
         tx.bucket("settings")?.put(b"theme", "dark")
     })
     .unwrap();
-    let before = db.sequence();
+    let before = db.commit_sequence();
     let refused: Result<(), Refusal> = db.try_write(|tx| {
         tx.collection::<Person>()?.put(&person(1, "Oslo"))?;
         tx.collection::<Person>()?.insert(&person(2, "Oslo"))?;
@@ -56,7 +56,7 @@ fn f28_a_rollback_undoes_writes_to_two_collections_and_a_bucket() {
         Err(Refusal::Ours)
     });
     assert!(matches!(refused, Err(Refusal::Ours)));
-    assert_eq!(db.sequence(), before);
+    assert_eq!(db.commit_sequence(), before);
     let db = db.reopen();
     let tx = db.read().unwrap();
     let people = tx.collection::<Person>().unwrap();
@@ -392,13 +392,13 @@ fn a_revision_that_was_rolled_back_is_not_that_of_a_later_commit() {
         Err(Refusal::Ours)
     });
     assert!(refused.is_err());
-    let sequence = db.sequence();
+    let sequence = db.commit_sequence();
     let theirs = db.write(|tx| {
         tx.collection::<Person>()?.put(&person(1, "Bern"))?;
         Ok(tx.revision())
     });
     assert_eq!(
-        db.sequence(),
+        db.commit_sequence(),
         sequence + 1,
         "commits are counted without gaps"
     );

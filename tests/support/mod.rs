@@ -17,10 +17,21 @@ pub fn db() -> TestDb {
     db_with(|builder| builder)
 }
 
+/// How tests open their files: small, and encrypted when `LARDER_TEST_ENCRYPTED` says so, which is how
+/// one test runs the others over encrypted files.
+pub fn builder() -> Builder {
+    let builder = Database::builder().cache_size(1 << 20).log_size(1 << 16);
+    if std::env::var_os("LARDER_TEST_ENCRYPTED").is_some() {
+        builder.key(*b"a key for tests, not for secrets")
+    } else {
+        builder
+    }
+}
+
 /// An empty database in a file, opened as `configure` says.
 pub fn db_with(configure: impl FnOnce(Builder) -> Builder) -> TestDb {
     let directory = tempfile::tempdir().expect("a temporary directory");
-    let builder = configure(Database::builder().cache_size(1 << 20));
+    let builder = configure(builder());
     let db = builder
         .open(directory.path().join("test.larder"))
         .expect("a new database");
@@ -46,7 +57,7 @@ impl TestDb {
         let db = self.db.take().expect("an open database");
         check(&db);
         db.close().expect("a clean close");
-        let builder = configure(Database::builder().cache_size(1 << 20));
+        let builder = configure(builder());
         self.db = Some(
             builder
                 .open_existing(self.path())

@@ -1,0 +1,50 @@
+//! What may the tests of this crate do that users may not? Put a disk of their own beneath the store,
+//! take random bytes from a seed, and break rules.
+
+use super::builder::Builder;
+use super::database::Database;
+use crate::base::Result;
+use crate::base::sync::Arc;
+use crate::store::Random;
+pub use crate::store::{Access, CipherKind, Control, Controls, Disk, OpenError, Volume};
+
+impl Builder {
+    /// Files are those of this volume.
+    pub fn volume(mut self, volume: Arc<dyn Volume>) -> Self {
+        self.options.volume = volume;
+        self
+    }
+
+    /// Random bytes come from this seed.
+    pub fn seed(mut self, seed: u64) -> Self {
+        self.options.random = Random::seeded(seed);
+        self
+    }
+
+    /// Rules that are not kept.
+    pub fn controls(mut self, controls: Controls) -> Self {
+        self.options.controls = controls;
+        self
+    }
+
+    /// The cipher of a file that is created.
+    pub fn cipher(mut self, kind: CipherKind) -> Self {
+        self.options.cipher = Some(kind);
+        self
+    }
+}
+
+impl Database {
+    /// Whether redb had to walk the file in opening it, as it never should.
+    #[must_use]
+    pub fn was_repaired(&self) -> bool {
+        self.core.store.was_repaired()
+    }
+}
+
+/// The bytes under a key of a table of redb's, and a way to change them behind the engine's back.
+pub fn put_raw(db: &Database, table: &str, key: &[u8], value: Option<&[u8]>) -> Result<()> {
+    let transaction = db.core.store.begin_write()?;
+    transaction.open_table(table)?.change(key, value)?;
+    db.core.store.commit(transaction)
+}

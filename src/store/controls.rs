@@ -1,0 +1,74 @@
+//! What must the tests be able to break? One switch for each rule of this floor, so that a test can
+//! show that the simulated disk sees what the rule prevents.
+//!
+//! Without the feature `testing` there are no switches, and nothing is left of them in the program.
+
+/// A rule that is not kept.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+#[cfg_attr(
+    not(feature = "testing"),
+    expect(dead_code, reason = "only the tests break rules")
+)]
+#[repr(u32)]
+pub enum Control {
+    /// Only the first superblock slot is ever written.
+    SingleSlot = 1 << 0,
+    /// The other slot does not get a copy after a commit.
+    NoMirror = 1 << 1,
+    /// Opening does not write the chosen slot again, nor syncs it.
+    NoRewrite = 1 << 2,
+    /// Commits are one-phase.
+    OnePhase = 1 << 3,
+    /// Commits do not save redb's allocator state.
+    NoQuickRepair = 1 << 4,
+    /// A block that fails reads as zeros.
+    ZerosForDamage = 1 << 6,
+    /// A check calls redb's own on the live handle.
+    CheckOnLiveHandle = 1 << 7,
+    /// A failed sync or change of length does not latch the file.
+    NoLatch = 1 << 8,
+    /// A failed sync is taken for a good one.
+    IgnoreSyncError = 1 << 9,
+    /// Opening read-only writes.
+    ReadOnlyWrites = 1 << 10,
+    /// A key is changed first in the copy of the header that opened.
+    RewrapGoodCopyFirst = 1 << 11,
+    /// Creation does not sync the directory.
+    NoDirectorySync = 1 << 12,
+    /// Every block of a write gets the same nonce.
+    NonceReused = 1 << 13,
+    /// A commit is acknowledged before its last sync.
+    AcknowledgeBeforeSync = 1 << 14,
+    /// A one-phase header in a file that was not closed is taken as it is.
+    NoPhaseGate = 1 << 15,
+}
+
+/// The rules that are not kept.
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
+pub struct Controls {
+    #[cfg(feature = "testing")]
+    broken: u32,
+}
+
+impl Controls {
+    /// Breaks one more rule.
+    #[cfg(feature = "testing")]
+    #[must_use]
+    pub fn with(self, control: Control) -> Self {
+        Self {
+            broken: self.broken | control as u32,
+        }
+    }
+
+    /// Whether a rule is broken.
+    #[cfg(feature = "testing")]
+    pub(super) fn has(self, control: Control) -> bool {
+        self.broken & control as u32 != 0
+    }
+
+    #[cfg(not(feature = "testing"))]
+    #[expect(clippy::unused_self, reason = "as with the feature")]
+    pub(super) const fn has(self, _control: Control) -> bool {
+        false
+    }
+}

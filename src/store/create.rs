@@ -1,0 +1,173 @@
+//! How does a new database come to be? Complete or not at all.
+//!
+//! It grows under a temporary name, is closed and made durable, and then gets its name by a link,
+//! which never replaces what exists; at last the directory is made durable. What a crash leaves is a
+//! file named `.NAME.new-..`, which nothing opens.
+
+use std::path::{Path, PathBuf};
+
+use uuid::Uuid;
+
+use super::cipher::CipherKind;
+use super::controls::Control;
+use super::disk::{Access, Disk, MemoryDisk, OpenError};
+use super::error::{from_io, locked};
+use super::header::{Header, not_ours};
+use super::headers;
+use super::keyring::{Credential, DataKey, add_key};
+use super::layout::Layout;
+use super::open::{OpenOptions, seal_of};
+use super::owner::Owner;
+use super::sealed::{Backend, SealedFile};
+use super::store::{Store, Unlocked};
+use crate::base::sync::Arc;
+use crate::base::{Error, ErrorKind, Result};
+
+/// Id and epoch of a database.
+pub(super) type Identity = (Uuid, u64);
+
+/// Makes a new, empty database under `path`.
+pub(super) fn create(path: &Path, options: &OpenOptions) -> Result<()> {
+    create_with(path, options, None, |_| Ok(()))
+}
+
+/// Makes a new database under `path`, with what `fill` puts into it. It has an id of its own, or is
+/// the same database as another one.
+pub(super) fn create_with(
+    path: &Path,
+    options: &OpenOptions,
+    identity: Option<Identity>,
+    fill: impl FnOnce(&Store) -> Result<()>,
+) -> Result<()> {
+    let volume = &options.volume;
+    if volume.exists(path) {
+        return Err(already_exists());
+    }
+    let (directory, temporary) = temporary_name(path, options)?;
+    let made = make(&temporary, options, identity, fill).and_then(|()| {
+        volume
+            .rename_new(&temporary, path)
+            .map_err(|error| match error.kind() {
+                std::io::ErrorKind::AlreadyExists => already_exists(),
+                _ => from_io(error, "the new file cannot be given its name"),
+            })
+    });
+    if let Err(error) = made {
+        // What could not be finished is removed; if that fails too, the first error is to be told.
+        let _ = volume.remove(&temporary);
+        return Err(error);
+    }
+    if options.controls.has(Control::NoDirectorySync) {
+        return Ok(());
+    }
+    volume
+        .sync_directory(&directory)
+        .map_err(|error| from_io(error, "the directory cannot be made durable"))
+}
+
+/// A database in memory.
+pub(super) fn create_in_memory(options: &OpenOptions) -> Result<Store> {
+    let options = OpenOptions {
+        log_bytes: super::header::LOG_BYTES_MIN,
+        ..options.clone()
+    };
+    on_disk(Box::new(MemoryDisk::default()), &options, None)
+}
+
+fn make(
+    temporary: &Path,
+    options: &OpenOptions,
+    identity: Option<Identity>,
+    fill: impl FnOnce(&Store) -> Result<()>,
+) -> Result<()> {
+    let disk = match options.volume.open(temporary, Access::Create) {
+        Ok(disk) => disk,
+        Err(OpenError::Locked) => return Err(locked()),
+        Err(OpenError::NotAFile) => return Err(not_ours()),
+        Err(OpenError::Io(error)) => return Err(from_io(error, "the new file cannot be written")),
+    };
+    let store = on_disk(disk, options, identity)?;
+    fill(&store)?;
+    store.close()
+}
+
+/// An empty database on an empty disk, open.
+pub(super) fn on_disk(
+    disk: Box<dyn Disk>,
+    options: &OpenOptions,
+    identity: Option<Identity>,
+) -> Result<Store> {
+    let io = |error| from_io(error, "the new file cannot be written");
+    let kind = match &*options.credential {
+        Credential::None => None,
+        _ => Some(options.cipher.unwrap_or_else(CipherKind::preferred)),
+    };
+    let mut header = Header::fresh(&options.random, kind, options.log_bytes)?;
+    if let Some((database_id, epoch)) = identity {
+        (header.database_id, header.epoch) = (database_id, epoch);
+    }
+    let data_key = kind.map(|_| DataKey::fresh(&options.random)).transpose()?;
+    if let Some(key) = &data_key {
+        add_key(
+            &mut header,
+            key,
+            &options.credential,
+            options.kdf,
+            &options.random,
+        )?;
+    }
+    let owner = Owner::new(disk, options.controls);
+    let layout = Layout::new(options.log_bytes);
+    let mac_key = data_key.as_ref().map(DataKey::header);
+    owner.set_len(layout.data_offset()).map_err(io)?;
+    zero_log(&owner, layout).map_err(io)?;
+    headers::create(&owner, &header, mac_key.as_ref()).map_err(io)?;
+    let seal = seal_of(&header, data_key.as_ref(), options);
+    let file = Arc::new(SealedFile::fresh(owner, seal, layout));
+    let backend = Backend(file.clone());
+    let unlocked = Unlocked {
+        header,
+        data_key,
+        copy: 0,
+    };
+    let store = Store::new(backend, file, unlocked, false, options)?;
+    let transaction = store.begin_write()?;
+    store.commit(transaction)?;
+    Ok(store)
+}
+
+/// Writes the log's area once, so that later writes there find their place on the disk prepared.
+fn zero_log(owner: &Owner, layout: Layout) -> std::io::Result<()> {
+    let zeros = vec![0; 1 << 16];
+    let mut at = super::layout::LOG_OFFSET;
+    while at < layout.data_offset() {
+        let rest = layout.data_offset() - at;
+        let count = usize::try_from(rest).map_or(zeros.len(), |rest| rest.min(zeros.len()));
+        owner.write_at(at, zeros.get(..count).unwrap_or_default())?;
+        at += count as u64;
+    }
+    Ok(())
+}
+
+/// The directory a file is to lie in, and an unused name there.
+fn temporary_name(path: &Path, options: &OpenOptions) -> Result<(PathBuf, PathBuf)> {
+    let name = path
+        .file_name()
+        .ok_or_else(|| Error::invalid(format!("{} names no file", path.display())))?;
+    let directory = match path.parent() {
+        Some(parent) if !parent.as_os_str().is_empty() => parent.to_path_buf(),
+        _ => PathBuf::from("."),
+    };
+    let unique = u128::from_le_bytes(options.random.array()?);
+    let mut temporary = std::ffi::OsString::from(".");
+    temporary.push(name);
+    temporary.push(format!(".new-{unique:032x}"));
+    Ok((directory.clone(), directory.join(temporary)))
+}
+
+fn already_exists() -> Error {
+    Error::new(
+        ErrorKind::AlreadyExists,
+        "something has that name already; nothing was changed",
+    )
+}

@@ -1,0 +1,129 @@
+//! What does the store need of a disk? One file, read and written at offsets; and names in a
+//! directory, for the steps that take more than one file.
+//!
+//! The seam beneath everything: the tests put a simulated disk here, which loses, tears and reorders
+//! what was not synced.
+
+use std::fmt::Debug;
+use std::io;
+use std::path::Path;
+
+use crate::base::sync::{Arc, RwLock};
+
+/// One file, locked against everybody else until it is dropped: what the store needs of it, and
+/// nothing else.
+#[allow(clippy::len_without_is_empty, reason = "nobody asks whether it is")]
+pub trait Disk: Debug + Send + Sync + 'static {
+    /// How many bytes the file has.
+    fn len(&self) -> io::Result<u64>;
+
+    /// Fills `out` with what lies at `offset`; an error where the file is shorter.
+    fn read_at(&self, offset: u64, out: &mut [u8]) -> io::Result<()>;
+
+    /// Writes `data` at `offset`, which may make the file longer.
+    fn write_at(&self, offset: u64, data: &[u8]) -> io::Result<()>;
+
+    /// Sets the length. What is new reads as zeros and is really allocated, so that writing there
+    /// does not fail for lack of room.
+    fn set_len(&self, len: u64) -> io::Result<()>;
+
+    /// Makes durable what was written and how long the file is.
+    fn sync(&self) -> io::Result<()>;
+
+    /// Gives the lock up; the store reads and writes no more.
+    fn unlock(&self) -> io::Result<()> {
+        Ok(())
+    }
+}
+
+/// How a file is to be opened.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum Access {
+    /// It exists; to read and to write.
+    Write,
+    /// It exists; never written.
+    Read,
+    /// It must not exist.
+    Create,
+}
+
+/// Why a file could not be opened.
+#[derive(Debug)]
+pub enum OpenError {
+    /// Another handle has it.
+    Locked,
+    /// It exists, and is not a file.
+    NotAFile,
+    /// What the operating system said.
+    Io(io::Error),
+}
+
+/// Files by name.
+pub trait Volume: Debug + Send + Sync + 'static {
+    /// Opens and locks a file.
+    fn open(&self, path: &Path, access: Access) -> Result<Box<dyn Disk>, OpenError>;
+
+    /// Whether something has that name, be it a broken link.
+    fn exists(&self, path: &Path) -> bool;
+
+    /// Gives a file another name in place of its own, unless something has it: never replaces.
+    fn rename_new(&self, from: &Path, to: &Path) -> io::Result<()>;
+
+    /// Removes a file.
+    fn remove(&self, path: &Path) -> io::Result<()>;
+
+    /// Makes the names in a directory durable.
+    fn sync_directory(&self, directory: &Path) -> io::Result<()>;
+}
+
+/// Bytes in memory. Clones are the same bytes.
+#[derive(Clone, Default)]
+pub(super) struct MemoryDisk(Arc<RwLock<Vec<u8>>>);
+
+impl Disk for MemoryDisk {
+    fn len(&self) -> io::Result<u64> {
+        Ok(self.0.read().len() as u64)
+    }
+
+    fn read_at(&self, offset: u64, out: &mut [u8]) -> io::Result<()> {
+        let offset = usize::try_from(offset).map_err(io::Error::other)?;
+        let bytes = self.0.read();
+        let from = bytes
+            .get(offset..)
+            .and_then(|rest| rest.get(..out.len()))
+            .ok_or(io::ErrorKind::UnexpectedEof)?;
+        out.copy_from_slice(from);
+        Ok(())
+    }
+
+    fn write_at(&self, offset: u64, data: &[u8]) -> io::Result<()> {
+        let start = usize::try_from(offset).map_err(io::Error::other)?;
+        let end = start
+            .checked_add(data.len())
+            .ok_or(io::ErrorKind::FileTooLarge)?;
+        let mut bytes = self.0.write();
+        if bytes.len() < end {
+            bytes.resize(end, 0);
+        }
+        if let Some(to) = bytes.get_mut(start..end) {
+            to.copy_from_slice(data);
+        }
+        Ok(())
+    }
+
+    fn set_len(&self, len: u64) -> io::Result<()> {
+        let len = usize::try_from(len).map_err(io::Error::other)?;
+        self.0.write().resize(len, 0);
+        Ok(())
+    }
+
+    fn sync(&self) -> io::Result<()> {
+        Ok(())
+    }
+}
+
+impl Debug for MemoryDisk {
+    fn fmt(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
+        f.debug_struct("MemoryDisk").finish_non_exhaustive()
+    }
+}

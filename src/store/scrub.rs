@@ -1,0 +1,228 @@
+//! Is the file whole? Every block is read and verified, and then a second redb walks the trees that the
+//! last commit left, over an overlay in memory, and compares the checksums that they keep of each
+//! other.
+//!
+//! The seal of a block says that Larder wrote it there. It does not say that it is the newest that was
+//! written there: an old copy of a block, put back in place, passes. The trees' checksums tell.
+//!
+//! Blocks that no tree uses may well be damaged: a power cut tears what was being written, and that is
+//! what nothing points to yet. They are counted, and are no problem; the next use overwrites them.
+
+use std::fmt;
+use std::panic::{AssertUnwindSafe, catch_unwind};
+use std::time::Duration;
+
+use super::error::{damage_of, from_database, from_io};
+use super::headers;
+use super::layout::BLOCK_BYTES;
+use super::overlay::Overlay;
+use super::seal::Refused;
+use super::sealed::SealedFile;
+use super::store::Store;
+use super::superblock::read_slot;
+use crate::base::sync::Arc;
+use crate::base::{Error, Result, clock};
+
+/// How far a scrub is.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+#[non_exhaustive]
+pub struct ScrubProgress {
+    /// Blocks that were verified.
+    pub blocks_done: u64,
+    /// Blocks of the file.
+    pub blocks_total: u64,
+}
+
+/// What a scrub found.
+#[derive(Clone, Debug, Default, PartialEq, Eq)]
+#[non_exhaustive]
+pub struct ScrubReport {
+    /// Blocks that were verified, of 4 KiB each.
+    pub blocks: u64,
+    /// Damaged blocks, the first thousand by number. When there are no problems, nothing uses them.
+    pub damaged: Vec<u64>,
+    /// How many damaged blocks there are.
+    pub damaged_count: u64,
+    /// What is wrong with what is in use: each a sentence.
+    pub problems: Vec<String>,
+}
+
+impl ScrubReport {
+    /// Whether everything that is in use is whole.
+    #[must_use]
+    pub fn is_ok(&self) -> bool {
+        self.problems.is_empty()
+    }
+}
+
+impl fmt::Display for ScrubReport {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        write!(
+            f,
+            "{} blocks, {} damaged, {} problems",
+            self.blocks,
+            self.damaged_count,
+            self.problems.len()
+        )?;
+        if !self.is_ok() && !self.damaged.is_empty() {
+            write!(f, "\ndamaged blocks: {:?}", self.damaged)?;
+        }
+        self.problems
+            .iter()
+            .try_for_each(|problem| write!(f, "\n{problem}"))
+    }
+}
+
+/// Most damaged blocks that are named.
+const NAMED_MAX: usize = 1000;
+
+/// Blocks between two looks at the clock: about a mebibyte.
+const STEP_BLOCKS: u64 = 256;
+
+/// Pages that the walk over the trees keeps.
+const WALK_CACHE_BYTES: usize = 4 << 20;
+
+impl Store {
+    /// Verifies every block, at most so many bytes a second. Others may write meanwhile.
+    pub(crate) fn scrub_blocks(
+        &self,
+        rate: Option<u64>,
+        progress: &mut dyn FnMut(ScrubProgress),
+    ) -> Result<ScrubReport> {
+        scrub_blocks(&self.file, rate, progress)
+    }
+
+    /// Checks the headers, the superblocks and the trees, and completes the report. Nobody may write
+    /// meanwhile.
+    pub(crate) fn scrub_trees(&self, report: &mut ScrubReport) -> Result<()> {
+        #[cfg(feature = "testing")]
+        self.check_on_live_handle()?;
+        // A block that was being written while it was read is whole by now.
+        let mut still = Vec::new();
+        for number in &report.damaged {
+            if is_damaged(&self.file, *number)? {
+                still.push(*number);
+            } else {
+                report.damaged_count -= 1;
+            }
+        }
+        report.damaged = still;
+        complete(&self.file, report)
+    }
+}
+
+/// Verifies everything of a file that is not being written.
+pub(super) fn verify(file: &Arc<SealedFile>) -> Result<()> {
+    let mut report = scrub_blocks(file, None, &mut |_| {})?;
+    complete(file, &mut report)?;
+    if report.is_ok() {
+        return Ok(());
+    }
+    Err(Error::corrupt(format!("the file is damaged: {report}")))
+}
+
+fn scrub_blocks(
+    file: &SealedFile,
+    rate: Option<u64>,
+    progress: &mut dyn FnMut(ScrubProgress),
+) -> Result<ScrubReport> {
+    let mut report = ScrubReport::default();
+    let begin = clock::instant();
+    let mut total = blocks_of(file)?;
+    let mut number = 1;
+    while number <= total {
+        for number in number..=total.min(number + STEP_BLOCKS - 1) {
+            report.blocks += 1;
+            if is_damaged(file, number)? {
+                report.damaged_count += 1;
+                if report.damaged.len() < NAMED_MAX {
+                    report.damaged.push(number);
+                }
+            }
+        }
+        number += STEP_BLOCKS;
+        progress(ScrubProgress {
+            blocks_done: report.blocks,
+            blocks_total: total,
+        });
+        if let Some(rate) = rate {
+            keep_to(rate, report.blocks, clock::instant().duration_since(begin));
+        }
+        // The file may have become shorter: what was cut off is no damage.
+        total = total.min(blocks_of(file)?);
+    }
+    Ok(report)
+}
+
+/// Sleeps for as long as the bytes were read too fast.
+fn keep_to(rate: u64, blocks: u64, elapsed: Duration) {
+    let bytes = blocks.saturating_mul(BLOCK_BYTES as u64);
+    let micros = u128::from(bytes) * 1_000_000 / u128::from(rate.max(1));
+    let due = Duration::from_micros(u64::try_from(micros).unwrap_or(u64::MAX));
+    std::thread::sleep(due.saturating_sub(elapsed).min(SLEEP_MAX));
+}
+
+/// A step at the slowest rate takes this long, so that a scrub can go on within a lifetime.
+const SLEEP_MAX: Duration = Duration::from_mins(1);
+
+fn blocks_of(file: &SealedFile) -> Result<u64> {
+    file.blocks()
+        .map_err(|error| from_io(error, "the length of the file is not known"))
+}
+
+fn is_damaged(file: &SealedFile, number: u64) -> Result<bool> {
+    match file.verify(number) {
+        Ok(verified) => Ok(verified == Err(Refused::Damaged)),
+        // The file became shorter meanwhile.
+        Err(error) if error.kind() == std::io::ErrorKind::UnexpectedEof => Ok(false),
+        Err(error) => Err(from_io(error, "a block cannot be read")),
+    }
+}
+
+fn complete(file: &Arc<SealedFile>, report: &mut ScrubReport) -> Result<()> {
+    for copy in 0..2 {
+        if !headers::is_good(file.owner(), copy)? {
+            report.problems.push(format!(
+                "copy {copy} of the header is damaged; opening for writing mends it"
+            ));
+        }
+        if let Err(refused) = read_slot(file.owner(), file.seal(), copy)? {
+            report.problems.push(format!(
+                "superblock {copy} is damaged ({refused:?}); the next commit writes it anew"
+            ));
+        }
+    }
+    if let Some(problem) = walk(file)? {
+        report.problems.push(problem);
+    }
+    Ok(())
+}
+
+/// Walks all trees of the last commit; gives what is wrong with them.
+fn walk(file: &Arc<SealedFile>) -> Result<Option<String>> {
+    let overlay = Overlay::new(file.clone(), false)
+        .map_err(|error| from_io(error, "the file cannot be read"))?;
+    // redb may panic over a tree that is not what it wrote. It works on memory of its own, which is
+    // thrown away.
+    let walked = catch_unwind(AssertUnwindSafe(|| {
+        let mut redb = redb::Database::builder()
+            .set_cache_size(WALK_CACHE_BYTES)
+            .create_with_backend(overlay)?;
+        redb.check_integrity()
+    }));
+    match walked {
+        Ok(Ok(true)) => Ok(None),
+        Ok(Ok(false)) | Err(_) => Ok(Some(
+            "the trees do not agree with their checksums: an old copy of a block lies in place of \
+             the newest"
+                .to_owned(),
+        )),
+        Ok(Err(redb::DatabaseError::Storage(redb::StorageError::Io(error)))) => {
+            match damage_of(&error) {
+                Some(damage) => Ok(Some(format!("{damage}, and it is in use"))),
+                None => Err(from_io(error, "the file cannot be read")),
+            }
+        }
+        Ok(Err(error)) => Ok(Some(from_database(error).to_string())),
+    }
+}

@@ -1,0 +1,321 @@
+//! What does redb see? A file of its own, in which every block was verified before redb gets it.
+//!
+//! A sealed block, 4136 bytes; block n of redb's file has the number n (`layout`):
+//!
+//! ```text
+//! OFFSET  SIZE  MEANING
+//! 0       40    nonce and tag (`seal`)
+//! 40      4096  the block, encrypted where the file is
+//! ```
+//! - A block that fails, and a block that was never written, is an error that names it, from the first
+//!   byte on and also while redb recovers: no zeros, no sealing anew. That is possible because every
+//!   durable commit is two-phase and saves the allocator's state, so that whatever a header points to
+//!   was synced before that header was written.
+//! - redb writes whole blocks and its header, and nothing else; anything else is refused.
+//! - A device may tear what is being written, not what lies beside it (powersafe overwrite): a block
+//!   shares its first and last sector with its neighbours.
+
+use std::fmt;
+use std::io;
+
+use redb::StorageBackend;
+
+use super::controls::Control;
+use super::disk::Disk;
+use super::layout::{BLOCK_BYTES, Layout, SEALED_BYTES};
+use super::owner::Owner;
+use super::seal::{Domain, Refused, SEAL_BYTES, Seal};
+use super::superblock::{Chosen, REDB_HEADER_BYTES, RedbHeader, Superblocks};
+use crate::base::sync::{Arc, OnceLock};
+use crate::base::{Error, Result};
+
+const BLOCK: u64 = BLOCK_BYTES as u64;
+
+/// A database file as redb's storage.
+#[derive(Debug)]
+pub(super) struct SealedFile {
+    owner: Owner,
+    seal: Seal,
+    superblocks: Superblocks,
+    layout: Layout,
+    /// The first damaged block that was read: redb reads nothing more after an error, and says no
+    /// more than that.
+    damage: OnceLock<BlockError>,
+}
+
+/// A block that cannot be read.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub(crate) struct BlockError {
+    pub(crate) block: u64,
+    refused: Refused,
+}
+
+impl fmt::Display for BlockError {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        let what = match self.refused {
+            Refused::NeverWritten => "was never written",
+            Refused::Damaged => "is not what was written there",
+        };
+        write!(f, "block {} {what}", self.block)
+    }
+}
+
+impl std::error::Error for BlockError {}
+
+impl SealedFile {
+    /// A file that is being created: nothing is in it but its headers.
+    pub(super) fn fresh(owner: Owner, seal: Seal, layout: Layout) -> Self {
+        Self {
+            owner,
+            seal,
+            superblocks: Superblocks::fresh(),
+            layout,
+            damage: OnceLock::new(),
+        }
+    }
+
+    /// A file that exists. Not one byte is written.
+    ///
+    /// # Errors
+    /// [`Corrupt`](crate::ErrorKind::Corrupt) when its superblocks are damaged, when it ends too
+    /// early, or when what it was left with cannot be what this program wrote.
+    pub(super) fn open(owner: Owner, seal: Seal, layout: Layout) -> Result<(Self, Chosen)> {
+        let (superblocks, chosen) = Superblocks::read(&owner, &seal)?;
+        let gate = !owner.controls.has(Control::NoPhaseGate);
+        if gate && !chosen.header.is_clean() && !chosen.header.is_two_phase() {
+            return Err(Error::corrupt(
+                "the file was not closed, and its last commit is not of the kind that survives that",
+            ));
+        }
+        let file = Self {
+            superblocks,
+            ..Self::fresh(owner, seal, layout)
+        };
+        let len = file
+            .owner
+            .len()
+            .map_err(|error| super::error::from_io(error, "the length of the file is not known"))?;
+        let (blocks, partial) = layout.blocks(len);
+        if blocks == 0 {
+            return Err(Error::corrupt(
+                "the file ends where its data should begin: everything else was cut off",
+            ));
+        }
+        if partial && chosen.header.is_clean() {
+            return Err(Error::corrupt(format!(
+                "the file ends within block {}: it was cut off, or something was appended",
+                blocks + 1
+            )));
+        }
+        Ok((file, chosen))
+    }
+
+    /// Makes an opened file ready to be written: what opening chose is made durable, and a last block
+    /// that a crash left in part is cut off.
+    pub(super) fn settle(&self, chosen: &Chosen) -> io::Result<()> {
+        self.superblocks.settle(&self.owner, chosen)?;
+        let len = self.owner.len()?;
+        let (blocks, partial) = self.layout.blocks(len);
+        if partial {
+            self.owner.set_len(self.layout.block_offset(blocks + 1)?)?;
+        }
+        Ok(())
+    }
+
+    /// Writes the newest header into both slots, so that no single damage is a step back.
+    pub(super) fn mirror(&self) -> io::Result<()> {
+        if self.owner.controls.has(Control::NoMirror) {
+            return Ok(());
+        }
+        if self.superblocks.mirror(&self.owner, &self.seal)? {
+            self.sync_all()?;
+        }
+        Ok(())
+    }
+
+    /// Nothing is written from now on.
+    pub(super) fn latch(&self, why: &io::Error) {
+        self.owner.latch(why);
+    }
+
+    /// The first damage that was read.
+    pub(super) fn damage(&self) -> Option<BlockError> {
+        self.damage.get().copied()
+    }
+
+    /// The file beneath, for the header's copies.
+    pub(super) fn owner(&self) -> &Owner {
+        &self.owner
+    }
+
+    pub(super) fn seal(&self) -> &Seal {
+        &self.seal
+    }
+
+    /// How many blocks the file has.
+    pub(super) fn blocks(&self) -> io::Result<u64> {
+        Ok(self.layout.blocks(self.owner.len()?).0)
+    }
+
+    /// How long redb's file is.
+    pub(super) fn logical_len(&self) -> io::Result<u64> {
+        Ok(self.layout.logical_len(self.owner.len()?))
+    }
+
+    /// Checks one block, and keeps nothing of it.
+    pub(super) fn verify(&self, number: u64) -> io::Result<Result<(), Refused>> {
+        let mut sealed = [0; SEALED_BYTES];
+        self.owner
+            .read_at(self.layout.block_offset(number)?, &mut sealed)?;
+        Ok(self.open_block(number, &mut sealed).map(drop))
+    }
+
+    /// Reads what redb would; `out` lies within the header, or is whole blocks.
+    pub(super) fn read_logical(&self, offset: u64, out: &mut [u8]) -> io::Result<()> {
+        if offset == 0 {
+            return self.read_header(out);
+        }
+        let first = block_number(offset, out.len())?;
+        if out.len() == BLOCK_BYTES {
+            let mut sealed = [0; SEALED_BYTES];
+            return self.read_blocks(first, &mut sealed, out);
+        }
+        let mut sealed = vec![0; out.len() / BLOCK_BYTES * SEALED_BYTES];
+        self.read_blocks(first, &mut sealed, out)
+    }
+
+    /// The same for the handle that the engine works with, which remembers damage.
+    pub(super) fn read_live(&self, offset: u64, out: &mut [u8]) -> io::Result<()> {
+        let read = self.read_logical(offset, out);
+        if let Err(error) = &read
+            && let Some(damage) = super::error::damage_of(error)
+        {
+            let _ = self.damage.set(damage);
+        }
+        read
+    }
+
+    fn read_blocks(&self, first: u64, sealed: &mut [u8], out: &mut [u8]) -> io::Result<()> {
+        self.owner
+            .read_at(self.layout.block_offset(first)?, sealed)?;
+        let places = sealed
+            .chunks_exact_mut(SEALED_BYTES)
+            .zip(out.chunks_exact_mut(BLOCK_BYTES));
+        for (number, (sealed, out)) in (first..).zip(places) {
+            match self.open_block(number, sealed) {
+                Ok(block) => out.copy_from_slice(block),
+                Err(_) if self.owner.controls.has(Control::ZerosForDamage) => out.fill(0),
+                Err(refused) => {
+                    let error = BlockError {
+                        block: number,
+                        refused,
+                    };
+                    return Err(io::Error::new(io::ErrorKind::InvalidData, error));
+                }
+            }
+        }
+        Ok(())
+    }
+
+    fn open_block<'b>(&self, number: u64, sealed: &'b mut [u8]) -> Result<&'b [u8], Refused> {
+        let Some((front, data)) = sealed.split_first_chunk_mut::<SEAL_BYTES>() else {
+            return Err(Refused::Damaged);
+        };
+        self.seal.open(Domain::Block, number, front, data)?;
+        Ok(data)
+    }
+
+    fn read_header(&self, out: &mut [u8]) -> io::Result<()> {
+        let header = self.superblocks.header();
+        let bytes = header.as_ref().and_then(|header| header.0.get(..out.len()));
+        match bytes {
+            Some(bytes) => {
+                out.copy_from_slice(bytes);
+                Ok(())
+            }
+            None => Err(io::ErrorKind::UnexpectedEof.into()),
+        }
+    }
+
+    fn write_blocks(&self, offset: u64, data: &[u8]) -> io::Result<()> {
+        let first = block_number(offset, data.len())?;
+        let count = data.len() / BLOCK_BYTES;
+        let nonces = self.seal.nonces(count).map_err(io::Error::other)?;
+        let mut sealed = vec![0; count * SEALED_BYTES];
+        let places = sealed
+            .chunks_exact_mut(SEALED_BYTES)
+            .zip(data.chunks_exact(BLOCK_BYTES))
+            .zip(&nonces);
+        for (number, ((place, data), nonce)) in (first..).zip(places) {
+            if let Some(to) = place.get_mut(SEAL_BYTES..) {
+                to.copy_from_slice(data);
+            }
+            self.seal.seal(Domain::Block, number, nonce, place);
+        }
+        self.owner
+            .write_at(self.layout.block_offset(first)?, &sealed)
+    }
+
+    fn sync_all(&self) -> io::Result<()> {
+        let before = self.superblocks.before_sync();
+        self.owner.sync()?;
+        self.superblocks.after_sync(before);
+        Ok(())
+    }
+}
+
+/// The number of the first block of a span that is whole blocks.
+fn block_number(offset: u64, len: usize) -> io::Result<u64> {
+    if !offset.is_multiple_of(BLOCK) || !len.is_multiple_of(BLOCK_BYTES) {
+        return Err(io::Error::other(format!(
+            "{len} bytes at {offset} are not whole blocks"
+        )));
+    }
+    Ok(offset / BLOCK)
+}
+
+/// redb's storage: a file that is shared with what else must reach it.
+#[derive(Debug)]
+pub(super) struct Backend(pub(super) Arc<SealedFile>);
+
+impl StorageBackend for Backend {
+    fn len(&self) -> Result<u64, io::Error> {
+        self.0.logical_len()
+    }
+
+    fn read(&self, offset: u64, out: &mut [u8]) -> Result<(), io::Error> {
+        self.0.read_live(offset, out)
+    }
+
+    fn set_len(&self, len: u64) -> Result<(), io::Error> {
+        let file = &self.0;
+        file.owner.set_len(file.layout.file_len(len)?)
+    }
+
+    fn sync_data(&self) -> Result<(), io::Error> {
+        self.0.sync_all()
+    }
+
+    fn write(&self, offset: u64, data: &[u8]) -> Result<(), io::Error> {
+        let file = &self.0;
+        if offset > 0 {
+            return file.write_blocks(offset, data);
+        }
+        let header = <[u8; REDB_HEADER_BYTES]>::try_from(data)
+            .map_err(|_| io::Error::other("a header of another length"))?;
+        file.superblocks
+            .write(&file.owner, &file.seal, &RedbHeader(header))
+    }
+
+    /// redb calls this once, when the database closes; read transactions may live on and keep the
+    /// backend, but not the lock. The header that says so gets its mirror.
+    fn close(&self) -> Result<(), io::Error> {
+        let file = &self.0;
+        let mirrored = if file.owner.is_latched() {
+            Ok(())
+        } else {
+            file.mirror()
+        };
+        mirrored.and(file.owner.unlock())
+    }
+}

@@ -1,0 +1,210 @@
+//! What does the engine hold in hand? An open store: transactions begin here, commit here, and here
+//! the file is closed.
+
+use redb::{ReadableDatabase, StorageBackend};
+
+#[cfg(feature = "testing")]
+use super::controls::Control;
+use super::error::{closed, damaged, from_database, from_io, from_transaction, poisoned};
+use super::header::Header;
+use super::headers::Opened;
+use super::keyring::DataKey;
+use super::open::OpenOptions;
+use super::sealed::SealedFile;
+use super::transaction::{CommitFailure, ReadTransaction, WriteTransaction};
+use crate::base::sync::{Arc, Mutex, OnceLock, RwLock};
+#[cfg(any(test, feature = "testing"))]
+use crate::base::sync::{AtomicBool, Ordering};
+use crate::base::{Error, ErrorKind, Result};
+
+/// An open database file.
+#[derive(Debug)]
+pub(crate) struct Store {
+    /// `None` once closed.
+    redb: RwLock<Option<redb::Database>>,
+    pub(super) file: Arc<SealedFile>,
+    pub(super) unlocked: Mutex<Unlocked>,
+    pub(super) options: OpenOptions,
+    read_only: bool,
+    /// The first failure that made the store unusable for writing.
+    failure: OnceLock<String>,
+    /// Whether redb had to walk the file in opening it.
+    #[cfg(any(test, feature = "testing"))]
+    repaired: bool,
+}
+
+/// The header, and what unlocked it.
+#[derive(Debug)]
+pub(super) struct Unlocked {
+    pub(super) header: Header,
+    pub(super) data_key: Option<DataKey>,
+    /// The copy of the header that opened.
+    pub(super) copy: usize,
+}
+
+impl From<Opened> for Unlocked {
+    fn from(opened: Opened) -> Self {
+        Self {
+            header: opened.header,
+            data_key: opened.data_key,
+            copy: opened.copy,
+        }
+    }
+}
+
+impl Store {
+    pub(super) fn new(
+        backend: impl StorageBackend,
+        file: Arc<SealedFile>,
+        unlocked: Unlocked,
+        read_only: bool,
+        options: &OpenOptions,
+    ) -> Result<Self> {
+        let mut builder = redb::Database::builder();
+        builder.set_cache_size(options.cache_bytes);
+        #[cfg(any(test, feature = "testing"))]
+        let repaired = {
+            let repaired = Arc::new(AtomicBool::new(false));
+            let seen = repaired.clone();
+            builder.set_repair_callback(move |_| seen.store(true, Ordering::Relaxed));
+            repaired
+        };
+        let redb = builder
+            .create_with_backend(backend)
+            .map_err(|error| damage_or(&file, || from_database(error)))?;
+        Ok(Self {
+            redb: RwLock::new(Some(redb)),
+            file,
+            unlocked: Mutex::new(unlocked),
+            options: options.clone(),
+            read_only,
+            failure: OnceLock::new(),
+            #[cfg(any(test, feature = "testing"))]
+            repaired: repaired.load(Ordering::Relaxed),
+        })
+    }
+
+    /// The random id that the database was created with.
+    pub(crate) fn database_id(&self) -> uuid::Uuid {
+        self.unlocked.lock().header.database_id
+    }
+
+    /// Whether redb had to walk the file in opening it, as it never should.
+    #[cfg(any(test, feature = "testing"))]
+    pub(crate) fn was_repaired(&self) -> bool {
+        self.repaired
+    }
+
+    /// What it was opened with.
+    pub(crate) fn options(&self) -> &OpenOptions {
+        &self.options
+    }
+
+    pub(crate) fn is_read_only(&self) -> bool {
+        self.read_only
+    }
+
+    /// Begins a snapshot; takes about 0.2 us and waits for nobody.
+    pub(crate) fn begin_read(&self) -> Result<ReadTransaction> {
+        let redb = self.redb.read();
+        let redb = redb.as_ref().ok_or_else(closed)?;
+        self.check_damage()?;
+        redb.begin_read()
+            .map(ReadTransaction)
+            .map_err(from_transaction)
+    }
+
+    /// Begins the write transaction. The caller sees to it that there is one at a time.
+    pub(crate) fn begin_write(&self) -> Result<WriteTransaction> {
+        if self.read_only {
+            return Err(read_only());
+        }
+        let redb = self.redb.read();
+        let redb = redb.as_ref().ok_or_else(closed)?;
+        self.check_failure()?;
+        self.check_damage()?;
+        redb.try_begin_write()
+            .map(|transaction| WriteTransaction::new(transaction, self.options.controls))
+            .map_err(from_transaction)
+    }
+
+    /// Commits. A failure whose outcome is unknown makes every later write fail.
+    pub(crate) fn commit(&self, transaction: WriteTransaction) -> Result<()> {
+        let committed = transaction.commit().and_then(|()| {
+            // The commit is not acknowledged before it would survive the loss of either superblock.
+            self.file
+                .mirror()
+                .map_err(|error| CommitFailure::Unknown(from_io(error, "the last sync failed")))
+        });
+        committed.map_err(|failure| match failure {
+            CommitFailure::RolledBack(error) => error,
+            CommitFailure::Unknown(error) => {
+                self.file.latch(&std::io::Error::other(error.to_string()));
+                Error::new(
+                    ErrorKind::OutcomeUnknown,
+                    "the commit failed after it may have become durable; open the database again \
+                     to see whether it did",
+                )
+                .because(self.fail(error))
+            }
+        })
+    }
+
+    /// Every later write fails because of this.
+    pub(super) fn fail(&self, error: Error) -> Error {
+        let _ = self.failure.set(error.to_string());
+        error
+    }
+
+    pub(super) fn check_failure(&self) -> Result<()> {
+        match self.failure.get() {
+            Some(failure) => Err(poisoned().because(failure.clone())),
+            None => Ok(()),
+        }
+    }
+
+    /// redb reads nothing more after a damaged block, and would not say why.
+    fn check_damage(&self) -> Result<()> {
+        match self.file.damage() {
+            Some(damage) => Err(damaged(damage)),
+            None => Ok(()),
+        }
+    }
+
+    /// Closes the file and reports what went wrong in doing so. Later calls give `Closed`.
+    pub(crate) fn close(&self) -> Result<()> {
+        let Some(redb) = self.redb.write().take() else {
+            return Ok(());
+        };
+        redb.close()
+            .map_err(|error| damage_or(&self.file, || from_database(error)))?;
+        self.check_failure()
+    }
+
+    /// Runs redb's own check on the live handle, as nothing ever should.
+    #[cfg(feature = "testing")]
+    pub(super) fn check_on_live_handle(&self) -> Result<()> {
+        if !self.options.controls.has(Control::CheckOnLiveHandle) {
+            return Ok(());
+        }
+        if let Some(redb) = self.redb.write().as_mut() {
+            redb.check_integrity().map_err(from_database)?;
+        }
+        Ok(())
+    }
+}
+
+/// The damage that was read from the file, or where there was none, another error.
+fn damage_or(file: &SealedFile, other: impl FnOnce() -> Error) -> Error {
+    match file.damage() {
+        Some(damage) => damaged(damage),
+        None => other(),
+    }
+}
+
+pub(super) fn read_only() -> Error {
+    Error::new(
+        ErrorKind::ReadOnly,
+        "the database was opened read-only; open it with `open` to write",
+    )
+}

@@ -6,7 +6,9 @@ use super::database::Database;
 use crate::base::Result;
 use crate::base::sync::Arc;
 use crate::store::Random;
-pub use crate::store::{Access, CipherKind, Control, Controls, Disk, OpenError, Volume};
+pub use crate::store::{
+    Access, CipherKind, Control, Controls, Disk, OpenError, Volume, sealed_backend,
+};
 
 impl Builder {
     /// Files are those of this volume.

@@ -171,3 +171,25 @@ fn already_exists() -> Error {
         "something has that name already; nothing was changed",
     )
 }
+
+/// redb's storage over a new sealed file, for measuring what the seal costs.
+#[cfg(feature = "testing")]
+pub fn sealed_backend(
+    path: &Path,
+    key: Option<[u8; 32]>,
+    kind: CipherKind,
+) -> Result<impl redb::StorageBackend> {
+    let options = OpenOptions::new(0);
+    let disk = match options.volume.open(path, Access::Create) {
+        Ok(disk) => disk,
+        Err(error) => return Err(Error::invalid(format!("{error:?}"))),
+    };
+    let owner = Owner::new(disk, options.controls);
+    let layout = Layout::new(options.log_bytes);
+    owner
+        .set_len(layout.data_offset())
+        .map_err(|error| from_io(error, "the file cannot be written"))?;
+    let cipher = key.map(|key| super::cipher::Cipher::new(kind, &super::cipher::Secret::new(key)));
+    let seal = super::seal::Seal::new([0; 16], cipher, options.random, options.controls);
+    Ok(Backend(Arc::new(SealedFile::fresh(owner, seal, layout))))
+}

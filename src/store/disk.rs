@@ -20,6 +20,12 @@ pub trait Disk: Debug + Send + Sync + 'static {
     /// Fills `out` with what lies at `offset`; an error where the file is shorter.
     fn read_at(&self, offset: u64, out: &mut [u8]) -> io::Result<()>;
 
+    /// Fills `front` and then `rest` with what lies at `offset`, in one go where the system can.
+    fn read_two_at(&self, offset: u64, front: &mut [u8], rest: &mut [u8]) -> io::Result<()> {
+        self.read_at(offset, front)?;
+        self.read_at(offset + front.len() as u64, rest)
+    }
+
     /// Writes `data` at `offset`, which may make the file longer.
     fn write_at(&self, offset: u64, data: &[u8]) -> io::Result<()>;
 

@@ -76,6 +76,19 @@ impl Disk for LockedFile {
         read_exact_at(&self.0, offset, out)
     }
 
+    #[cfg(unix)]
+    fn read_two_at(&self, offset: u64, front: &mut [u8], rest: &mut [u8]) -> io::Result<()> {
+        let wanted = front.len() + rest.len();
+        let mut buffers = [io::IoSliceMut::new(front), io::IoSliceMut::new(rest)];
+        let read = rustix::io::preadv(&self.0, &mut buffers, offset);
+        if read == Ok(wanted) {
+            return Ok(());
+        }
+        // Interrupted, or at the end of the file: the plain way knows what to do.
+        read_exact_at(&self.0, offset, front)?;
+        read_exact_at(&self.0, offset + front.len() as u64, rest)
+    }
+
     fn write_at(&self, offset: u64, data: &[u8]) -> io::Result<()> {
         write_all_at(&self.0, offset, data)
     }

@@ -63,6 +63,8 @@ pub(crate) use cipher::Secret;
 #[cfg(feature = "testing")]
 pub use controls::{Control, Controls};
 #[cfg(feature = "testing")]
+pub use create::sealed_backend;
+#[cfg(feature = "testing")]
 pub use disk::{Access, Disk, OpenError, Volume};
 pub use kdf::KdfParameters;
 pub(crate) use keyring::Credential;

@@ -79,6 +79,10 @@ impl Disk for Owner {
         self.disk.read_at(offset, out)
     }
 
+    fn read_two_at(&self, offset: u64, front: &mut [u8], rest: &mut [u8]) -> io::Result<()> {
+        self.disk.read_two_at(offset, front, rest)
+    }
+
     fn write_at(&self, offset: u64, data: &[u8]) -> io::Result<()> {
         self.check()?;
         self.disk.write_at(offset, data)

@@ -164,10 +164,10 @@ impl SealedFile {
 
     /// Checks one block, and keeps nothing of it.
     pub(super) fn verify(&self, number: u64) -> io::Result<Result<(), Refused>> {
-        let mut sealed = [0; SEALED_BYTES];
-        self.owner
-            .read_at(self.layout.block_offset(number)?, &mut sealed)?;
-        Ok(self.open_block(number, &mut sealed).map(drop))
+        let (mut front, mut data) = ([0; SEAL_BYTES], [0; BLOCK_BYTES]);
+        let offset = self.layout.block_offset(number)?;
+        self.owner.read_two_at(offset, &mut front, &mut data)?;
+        Ok(self.seal.open(Domain::Block, number, &front, &mut data))
     }
 
     /// Reads what redb would; `out` lies within the header, or is whole blocks.
@@ -177,11 +177,25 @@ impl SealedFile {
         }
         let first = block_number(offset, out.len())?;
         if out.len() == BLOCK_BYTES {
-            let mut sealed = [0; SEALED_BYTES];
-            return self.read_blocks(first, &mut sealed, out);
+            // Most reads are of one block: it is read to where it is wanted.
+            let mut front = [0; SEAL_BYTES];
+            let offset = self.layout.block_offset(first)?;
+            self.owner.read_two_at(offset, &mut front, out)?;
+            return self.open_block(first, &front, out);
         }
         let mut sealed = vec![0; out.len() / BLOCK_BYTES * SEALED_BYTES];
-        self.read_blocks(first, &mut sealed, out)
+        let offset = self.layout.block_offset(first)?;
+        self.owner.read_at(offset, &mut sealed)?;
+        let places = sealed
+            .chunks_exact(SEALED_BYTES)
+            .zip(out.chunks_exact_mut(BLOCK_BYTES));
+        for (number, (sealed, out)) in (first..).zip(places) {
+            if let Some((front, data)) = sealed.split_first_chunk::<SEAL_BYTES>() {
+                out.copy_from_slice(data);
+                self.open_block(number, front, out)?;
+            }
+        }
+        Ok(())
     }
 
     /// The same for the handle that the engine works with, which remembers damage.
@@ -195,34 +209,21 @@ impl SealedFile {
         read
     }
 
-    fn read_blocks(&self, first: u64, sealed: &mut [u8], out: &mut [u8]) -> io::Result<()> {
-        self.owner
-            .read_at(self.layout.block_offset(first)?, sealed)?;
-        let places = sealed
-            .chunks_exact_mut(SEALED_BYTES)
-            .zip(out.chunks_exact_mut(BLOCK_BYTES));
-        for (number, (sealed, out)) in (first..).zip(places) {
-            match self.open_block(number, sealed) {
-                Ok(block) => out.copy_from_slice(block),
-                Err(_) if self.owner.controls.has(Control::ZerosForDamage) => out.fill(0),
-                Err(refused) => {
-                    let error = BlockError {
-                        block: number,
-                        refused,
-                    };
-                    return Err(io::Error::new(io::ErrorKind::InvalidData, error));
-                }
+    fn open_block(&self, number: u64, front: &[u8; SEAL_BYTES], data: &mut [u8]) -> io::Result<()> {
+        match self.seal.open(Domain::Block, number, front, data) {
+            Ok(()) => Ok(()),
+            Err(_) if self.owner.controls.has(Control::ZerosForDamage) => {
+                data.fill(0);
+                Ok(())
             }
+            Err(refused) => Err(io::Error::new(
+                io::ErrorKind::InvalidData,
+                BlockError {
+                    block: number,
+                    refused,
+                },
+            )),
         }
-        Ok(())
-    }
-
-    fn open_block<'b>(&self, number: u64, sealed: &'b mut [u8]) -> Result<&'b [u8], Refused> {
-        let Some((front, data)) = sealed.split_first_chunk_mut::<SEAL_BYTES>() else {
-            return Err(Refused::Damaged);
-        };
-        self.seal.open(Domain::Block, number, front, data)?;
-        Ok(data)
     }
 
     fn read_header(&self, out: &mut [u8]) -> io::Result<()> {
@@ -239,21 +240,28 @@ impl SealedFile {
 
     fn write_blocks(&self, offset: u64, data: &[u8]) -> io::Result<()> {
         let first = block_number(offset, data.len())?;
-        let count = data.len() / BLOCK_BYTES;
-        let nonces = self.seal.nonces(count).map_err(io::Error::other)?;
-        let mut sealed = vec![0; count * SEALED_BYTES];
+        if data.len() == BLOCK_BYTES {
+            // Most writes are of one block, which fits on the stack.
+            return self.seal_to(first, data, &mut [0; SEALED_BYTES]);
+        }
+        let mut sealed = vec![0; data.len() / BLOCK_BYTES * SEALED_BYTES];
+        self.seal_to(first, data, &mut sealed)
+    }
+
+    fn seal_to(&self, first: u64, data: &[u8], sealed: &mut [u8]) -> io::Result<()> {
+        let nonces = self.seal.nonces(data.len() / BLOCK_BYTES);
         let places = sealed
             .chunks_exact_mut(SEALED_BYTES)
             .zip(data.chunks_exact(BLOCK_BYTES))
-            .zip(&nonces);
+            .zip(nonces.map_err(io::Error::other)?);
         for (number, ((place, data), nonce)) in (first..).zip(places) {
             if let Some(to) = place.get_mut(SEAL_BYTES..) {
                 to.copy_from_slice(data);
             }
-            self.seal.seal(Domain::Block, number, nonce, place);
+            self.seal.seal(Domain::Block, number, &nonce, place);
         }
         self.owner
-            .write_at(self.layout.block_offset(first)?, &sealed)
+            .write_at(self.layout.block_offset(first)?, sealed)
     }
 
     fn sync_all(&self) -> io::Result<()> {

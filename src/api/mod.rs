@@ -9,6 +9,8 @@ mod database;
 mod encryption;
 mod index;
 mod iter;
+#[cfg(feature = "keychain")]
+mod keychain;
 mod register;
 mod scrub;
 #[cfg(feature = "testing")]

@@ -73,6 +73,8 @@ pub use open::Verify;
 pub(crate) use open::{Mode, OpenOptions, Place};
 #[cfg(feature = "testing")]
 pub(crate) use random::Random;
+#[cfg(feature = "keychain")]
+pub(crate) use random::random_key;
 pub use scrub::{ScrubProgress, ScrubReport};
 pub(crate) use store::Store;
 pub(crate) use table::{ALL, Bounds, Bytes, Range, ReadTable, SnapshotTable, WriteTable};

@@ -79,6 +79,12 @@ fn split_mix(state: &mut u64) -> u64 {
     word ^ (word >> 31)
 }
 
+/// A key that nobody can guess.
+#[cfg(feature = "keychain")]
+pub(crate) fn random_key() -> Result<[u8; 32]> {
+    Random::os().array()
+}
+
 #[cfg(test)]
 mod tests {
     use super::*;

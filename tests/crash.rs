@@ -10,7 +10,7 @@ use std::time::Duration;
 
 use larder::{Database, Result, record};
 
-use crate::support::check;
+use crate::support::{builder, check};
 
 /// Where the child finds its database; a test that is run otherwise is not a child.
 const PATH_VARIABLE: &str = "LARDER_CRASH_DATABASE";
@@ -94,7 +94,7 @@ fn a_child_writes_until_it_is_killed() {
     let Some(path) = std::env::var_os(PATH_VARIABLE) else {
         return;
     };
-    let db = Database::open(path).unwrap();
+    let db = builder().open(path).unwrap();
     for step in steps_in(&db) + 1.. {
         apply(&db, step).unwrap();
         println!("\ncommitted {step}");
@@ -150,7 +150,7 @@ fn a_writer_that_is_killed_at_any_time_loses_nothing_that_it_acknowledged() {
         // What was found the last time is as good as acknowledged.
         acknowledged = committed.unwrap_or(acknowledged);
 
-        let db = Database::open(&path).unwrap();
+        let db = builder().open(&path).unwrap();
         check(&db);
         let found = steps_in(&db);
         assert!(

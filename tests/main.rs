@@ -9,6 +9,7 @@
     reason = "a test that cannot go on fails, and nothing depends on it"
 )]
 
+mod again;
 mod buckets;
 mod collections;
 mod concurrency;

@@ -6,7 +6,7 @@ use std::process::Command;
 
 use larder::{Database, ErrorKind, record};
 
-use crate::support::{check, db};
+use crate::support::{self, check, db};
 
 #[record(name = "notes")]
 struct Note {
@@ -37,16 +37,20 @@ fn count(db: &Database) -> u64 {
 fn open_creates_create_refuses_and_open_existing_asks_for_a_file() {
     let directory = tempfile::tempdir().unwrap();
     let path = directory.path().join("a.larder");
-    let error = Database::open_existing(&path).unwrap_err();
+    let error = support::builder().open_existing(&path).unwrap_err();
     assert_eq!(error.kind(), ErrorKind::NotFound, "{error}");
     assert!(error.to_string().contains("a.larder"), "{error}");
     assert!(!path.exists());
-    Database::open(&path).unwrap().close().unwrap();
-    let error = Database::create(&path).unwrap_err();
+    support::builder().open(&path).unwrap().close().unwrap();
+    let error = support::builder().create(&path).unwrap_err();
     assert_eq!(error.kind(), ErrorKind::AlreadyExists, "{error}");
-    Database::open_existing(&path).unwrap().close().unwrap();
+    support::builder()
+        .open_existing(&path)
+        .unwrap()
+        .close()
+        .unwrap();
     let other = directory.path().join("b.larder");
-    Database::create(&other).unwrap();
+    support::builder().create(&other).unwrap();
     let names: Vec<_> = fs::read_dir(directory.path()).unwrap().collect();
     assert_eq!(names.len(), 2, "something temporary was left behind");
 }
@@ -104,7 +108,7 @@ fn the_other_process() {
     let Some(path) = std::env::var_os(PATH_VARIABLE) else {
         return;
     };
-    match Database::open_existing(path) {
+    match support::builder().open_existing(path) {
         Ok(_) => println!("met: opened"),
         Err(error) => println!("met: {:?}", error.kind()),
     }
@@ -116,7 +120,7 @@ fn what_is_not_ours_is_refused_and_left_as_it_is() {
     let redb = directory.path().join("plain.redb");
     drop(redb::Database::create(&redb).unwrap());
     let ours = directory.path().join("ours.larder");
-    Database::create(&ours).unwrap().close().unwrap();
+    support::builder().create(&ours).unwrap().close().unwrap();
     let header = fs::read(&ours).unwrap()[..4096].to_vec();
     let cases: [(&str, Vec<u8>, ErrorKind); 5] = [
         ("text", b"dear diary".to_vec(), ErrorKind::NotADatabase),
@@ -153,7 +157,7 @@ fn a_directory_is_not_a_database_in_every_mode() {
         let error = open(directory.path()).unwrap_err();
         assert_eq!(error.kind(), ErrorKind::NotADatabase, "{error}");
     }
-    let error = Database::create(directory.path()).unwrap_err();
+    let error = support::builder().create(directory.path()).unwrap_err();
     assert_eq!(error.kind(), ErrorKind::AlreadyExists, "{error}");
 }
 
@@ -170,7 +174,7 @@ fn an_error_of_opening_names_the_path_once() {
     write_note(&db, "one").unwrap();
     let path = db.path();
     Database::clone(&db).close().unwrap();
-    let builder = Database::builder;
+    let builder = support::builder;
     for (kind, opened) in [
         (
             ErrorKind::SchemaChanged,
@@ -205,7 +209,7 @@ fn read_only_reads_a_file_that_was_not_closed_and_writes_nothing() {
     let copy = db.path().with_extension("copy");
     fs::copy(db.path(), &copy).unwrap();
     let before = fs::read(&copy).unwrap();
-    let reader = Database::builder()
+    let reader = support::builder()
         .register::<Note>()
         .open_read_only(&copy)
         .unwrap();
@@ -219,7 +223,7 @@ fn read_only_reads_a_file_that_was_not_closed_and_writes_nothing() {
     );
     reader.close().unwrap();
     assert!(fs::read(&copy).unwrap() == before, "the file was changed");
-    let writer = Database::open(&copy).unwrap();
+    let writer = support::builder().open(&copy).unwrap();
     assert_eq!(count(&writer), 20);
     write_note(&writer, "more").unwrap();
 }
@@ -242,7 +246,7 @@ fn after_close_every_handle_says_so_and_the_file_can_be_opened_again() {
     if let Err(error) = late {
         assert_eq!(error.kind(), ErrorKind::Closed, "{error}");
     }
-    let again = Database::open_existing(&path).unwrap();
+    let again = support::builder().open_existing(&path).unwrap();
     assert_eq!(count(&again), 1);
     drop(again);
 }
@@ -253,7 +257,7 @@ fn two_threads_that_open_one_new_path_get_one_database() {
         let directory = tempfile::tempdir().unwrap();
         let path = directory.path().join("new.larder");
         let results = std::thread::scope(|scope| {
-            let threads = [0, 1].map(|_| scope.spawn(|| Database::open(&path)));
+            let threads = [0, 1].map(|_| scope.spawn(|| support::builder().open(&path)));
             threads.map(|thread| thread.join().unwrap())
         });
         let opened = results.iter().filter(|result| result.is_ok()).count();

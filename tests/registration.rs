@@ -260,7 +260,7 @@ fn an_index_of_another_definition_is_not_read_under_the_same_name() {
     let path = db.path();
     let db = db.reopen();
     db.clone().close().unwrap();
-    let read_only = Database::builder()
+    let read_only = crate::support::builder()
         .register::<other_place::City>()
         .open_read_only(path)
         .unwrap();

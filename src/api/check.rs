@@ -108,16 +108,26 @@ impl fmt::Display for CheckReport {
 }
 
 impl Database {
-    /// Reads everything and compares: every record decodes and has the key it lies under, every
-    /// index equals what the records imply, both ways, and the counters are ahead of what they
-    /// count, and not beyond what they can be. Looks at a snapshot, so that others may write meanwhile.
+    /// Reads everything and compares: every block is whole (as [`scrub`](Database::scrub) does), every
+    /// record decodes and has the key it lies under, every index equals what the records imply, both
+    /// ways, and the counters are ahead of what they count, and not beyond what they can be.
+    ///
+    /// Where blocks are damaged it says so, and compares no records. Those are compared in a snapshot,
+    /// so that others may write meanwhile.
     ///
     /// # Errors
     /// Damage is a problem in the report, not an error; an error is what kept the check from going
-    /// on, such as a disk that cannot be read.
+    /// on, such as a disk that cannot be read. [`Invalid`](crate::ErrorKind::Invalid) when this thread
+    /// is in a write transaction.
     pub fn check(&self) -> Result<CheckReport> {
-        let tx = self.read()?;
         let mut report = CheckReport::default();
+        for problem in self.scrub(None, |_| {})?.problems {
+            report.add_to_whole(problem);
+        }
+        if !report.is_ok() {
+            return Ok(report);
+        }
+        let tx = self.read()?;
         let mut revision_max = 0;
         for (slot, member) in tx.catalog().members().iter().enumerate() {
             report.collections += 1;

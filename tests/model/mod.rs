@@ -17,7 +17,7 @@ use std::cell::Cell;
 use larder::Database;
 use proptest::test_runner::{Config, RngAlgorithm, TestRng, TestRunner};
 
-use crate::support::check;
+use crate::support::{builder, check};
 use history::history;
 use run::{Run, Stage};
 
@@ -65,16 +65,19 @@ fn directory() -> tempfile::TempDir {
 #[test]
 fn histories_in_a_file_reopened_after_each_transaction_equal_the_model() {
     let directory = directory();
-    let number = Cell::new(0);
+    let number = Cell::new(0_u32);
     run(IN_FILES, 4, 8, |batches| {
         let path = directory
             .path()
             .join(format!("{}.larder", number.replace(number.get() + 1)));
+        // Every other history is encrypted.
         let open = || {
-            Database::builder()
-                .cache_size(1 << 20)
-                .open(&path)
-                .expect("it opens")
+            let builder = if number.get().is_multiple_of(2) {
+                builder()
+            } else {
+                builder().key([7; 32])
+            };
+            builder.open(&path).expect("it opens")
         };
         let mut db = open();
         let mut run = Run::default();

@@ -21,6 +21,7 @@ mod misuse;
 mod model;
 mod opening;
 mod pitfalls;
+mod power;
 mod records;
 mod registration;
 mod scenarios;

@@ -35,7 +35,7 @@ pub enum Control {
     RewrapGoodCopyFirst = 1 << 11,
     /// Creation does not sync the directory.
     NoDirectorySync = 1 << 12,
-    /// Every block of a write gets the same nonce.
+    /// Every seal gets the same nonce.
     NonceReused = 1 << 13,
     /// A commit is acknowledged before its last sync.
     AcknowledgeBeforeSync = 1 << 14,

@@ -738,3 +738,28 @@ fn a_byte_written_by_a_read_only_opening_is_noticed() {
         assert_eq!(log.is_empty(), writes == 0, "{} operations", log.len());
     }
 }
+
+/// redb sizes its allocator by the length of the file, and once panicked over what the last commit had
+/// saved of a longer one.
+#[test]
+fn a_file_that_was_cut_off_is_damaged_and_not_a_panic() {
+    let setup = setup(0);
+    let history = history(setup, 11);
+    let mut image = history.begin.durable.clone();
+    for op in &history.log {
+        op.apply(&mut image, |_| true);
+    }
+    let whole = image.len();
+    let mut len = 0;
+    while len < whole {
+        let volume = Remains {
+            durable: image[..len].to_vec(),
+            pending: Vec::new(),
+        }
+        .volume();
+        let error = setup.builder(&volume, 1).open(PATH).unwrap_err();
+        let kinds = [larder::ErrorKind::Corrupt, larder::ErrorKind::NotADatabase];
+        assert!(kinds.contains(&error.kind()), "{len} of {whole}: {error}");
+        len += 4136 / 2;
+    }
+}

@@ -101,6 +101,13 @@ impl SealedFile {
                 "the file ends where its data should begin: everything else was cut off",
             ));
         }
+        let (has, needs) = (layout.logical_len(len), chosen.header.least_len());
+        if has < needs {
+            return Err(Error::corrupt(format!(
+                "the file ends behind block {blocks}, and has {} of them in use: it was cut off",
+                needs / BLOCK - 1
+            )));
+        }
         if partial && chosen.header.is_clean() {
             return Err(Error::corrupt(format!(
                 "the file ends within block {}: it was cut off, or something was appended",

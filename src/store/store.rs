@@ -1,6 +1,8 @@
 //! What does the engine hold in hand? An open store: transactions begin here, commit here, and here
 //! the file is closed.
 
+use std::panic::{AssertUnwindSafe, catch_unwind};
+
 use redb::{ReadableDatabase, StorageBackend};
 
 #[cfg(feature = "testing")]
@@ -69,8 +71,17 @@ impl Store {
             builder.set_repair_callback(move |_| seen.store(true, Ordering::Relaxed));
             repaired
         };
-        let redb = builder
-            .create_with_backend(backend)
+        // redb trusts what the last commit saved of its allocator. Where an old copy of a block was put
+        // back, that is not what it expects, and it panics: here that is damage like any other.
+        let opened = catch_unwind(AssertUnwindSafe(|| builder.create_with_backend(backend)));
+        let redb = opened
+            .map_err(|_| {
+                file.latch(&std::io::Error::other("the trees are damaged"));
+                Error::corrupt(
+                    "the trees of the file do not fit together: an old copy of a block lies in place \
+                     of the newest; restore the file from a backup",
+                )
+            })?
             .map_err(|error| damage_or(&file, || from_database(error)))?;
         Ok(Self {
             redb: RwLock::new(Some(redb)),

@@ -58,6 +58,27 @@ impl RedbHeader {
         self.flags() & RECOVERY_REQUIRED == 0
     }
 
+    /// How long redb's file must be at least: it grows, durably, before a header says so, and is cut
+    /// only after a header did.
+    pub(super) fn least_len(&self) -> u64 {
+        let number = |at: usize| {
+            let bytes = self.0.get(at..).and_then(|rest| rest.first_chunk::<4>());
+            u64::from(bytes.map_or(0, |bytes| u32::from_le_bytes(*bytes)))
+        };
+        let (page_bytes, header_pages, region_pages) = (number(12), number(16), number(20));
+        let (full_regions, last_pages) = (number(24), number(28));
+        let last = if last_pages > 0 {
+            header_pages + last_pages
+        } else {
+            0
+        };
+        (header_pages + region_pages)
+            .checked_mul(full_regions)
+            .and_then(|pages| pages.checked_add(1 + last))
+            .and_then(|pages| pages.checked_mul(page_bytes))
+            .unwrap_or(u64::MAX)
+    }
+
     /// Whether the commit it stands for was two-phase, so that what it points to is whole.
     pub(super) fn is_two_phase(&self) -> bool {
         self.flags() & TWO_PHASE_COMMIT != 0
@@ -242,7 +263,12 @@ pub(super) fn read_slot(owner: &Owner, seal: &Seal, position: usize) -> Result<R
     let offset = SLOT_OFFSETS.get(position).copied().unwrap_or_default();
     owner
         .read_at(offset, &mut bytes)
-        .map_err(|error| super::error::from_io(error, "a superblock cannot be read"))?;
+        .map_err(|error| match error.kind() {
+            io::ErrorKind::UnexpectedEof => {
+                Error::corrupt("the file ends within its superblocks: the rest was cut off")
+            }
+            _ => super::error::from_io(error, "a superblock cannot be read"),
+        })?;
     let (Some(front), Some(mut content)) = (
         bytes.first_chunk::<SEAL_BYTES>(),
         bytes.last_chunk::<CONTENT_BYTES>().copied(),

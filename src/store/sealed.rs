@@ -120,7 +120,7 @@ impl SealedFile {
     /// Makes an opened file ready to be written: what opening chose is made durable, and a last block
     /// that a crash left in part is cut off.
     pub(super) fn settle(&self, chosen: &Chosen) -> io::Result<()> {
-        self.superblocks.settle(&self.owner, chosen)?;
+        self.superblocks.settle(&self.owner, &self.seal, chosen)?;
         let len = self.owner.len()?;
         let (blocks, partial) = self.layout.blocks(len);
         if partial {

@@ -19,6 +19,9 @@
 //! - Opening chooses the higher sequence, writes the identical bytes again and syncs before anything
 //!   else is written: after a kill, or a sync that failed, that slot may exist in the page cache
 //!   alone, and the next write would go over the only durable one.
+//! - Unless the other slot is damaged: then the chosen one is the last good one, and must not be
+//!   touched, since a power cut may leave anything of what is being written. The header goes into the
+//!   other slot instead.
 
 use std::io;
 
@@ -156,15 +159,25 @@ impl Superblocks {
         ))
     }
 
-    /// Makes the chosen slot durable, whatever it is now.
-    pub(super) fn settle(&self, owner: &Owner, chosen: &Chosen) -> io::Result<()> {
-        if !owner.controls.has(Control::NoRewrite) {
+    /// Makes the chosen header durable, whatever it is now.
+    pub(super) fn settle(&self, owner: &Owner, seal: &Seal, chosen: &Chosen) -> io::Result<()> {
+        let mut state = self.0.lock();
+        let alone = state.slots.iter().any(|slot| slot.sequence == 0);
+        if let Some(slot) = state.slots.get_mut(chosen.position) {
+            slot.durable = true;
+        }
+        if owner.controls.has(Control::NoRewrite) {
+            return Ok(());
+        }
+        if alone {
+            write_slot(&mut state, owner, seal, &chosen.header)?;
+        } else {
             let offset = SLOT_OFFSETS.get(chosen.position).copied();
             owner.write_at(offset.unwrap_or_default(), &chosen.bytes)?;
-            owner.sync()?;
         }
-        if let Some(slot) = self.0.lock().slots.get_mut(chosen.position) {
-            slot.durable = true;
+        owner.sync()?;
+        if alone {
+            state.slots.iter_mut().for_each(|slot| slot.durable = true);
         }
         Ok(())
     }
@@ -434,11 +447,40 @@ mod tests {
         fixture.write(2);
         let (superblocks, chosen) = Superblocks::read(&fixture.owner, &seal()).unwrap();
         assert_eq!(chosen.header, header(2));
-        superblocks.settle(&fixture.owner, &chosen).unwrap();
+        superblocks
+            .settle(&fixture.owner, &seal(), &chosen)
+            .unwrap();
         superblocks
             .write(&fixture.owner, &seal(), &header(3))
             .unwrap();
         assert_eq!(fixture.slots(), [Some((3, 3)), Some((2, 2))]);
+    }
+
+    /// The story: a power cut tore one slot, and another one, while the file was being opened, tore the
+    /// other slot as opening wrote it again. Both were gone. The simulated disk found it with garbage
+    /// in what was being written; to write the same bytes again is harmless only where a device never
+    /// leaves anything but old or new ones.
+    #[test]
+    fn the_last_good_slot_is_not_written_again() {
+        for position in [0, 1] {
+            let fixture = Fixture::new();
+            fixture.write(1);
+            fixture.sync();
+            fixture.superblocks.mirror(&fixture.owner, &seal()).unwrap();
+            fixture.sync();
+            fixture.damage(position);
+            let good = fixture.slots()[1 - position];
+            let (superblocks, chosen) = Superblocks::read(&fixture.owner, &seal()).unwrap();
+            // A cut in the only write that opening makes.
+            superblocks
+                .settle(&fixture.owner, &seal(), &chosen)
+                .unwrap();
+            assert_eq!(fixture.slots()[1 - position], good);
+            let (sequence, number) = fixture.slots()[position].unwrap();
+            assert_eq!((sequence, number), (good.unwrap().0 + 1, 1));
+            fixture.damage(position);
+            assert_eq!(fixture.reopen().unwrap(), header(1));
+        }
     }
 
     #[test]

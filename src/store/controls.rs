@@ -33,6 +33,8 @@ pub enum Control {
     ReadOnlyWrites = 1 << 10,
     /// A key is changed first in the copy of the header that opened.
     RewrapGoodCopyFirst = 1 << 11,
+    /// Opening does not write the header's copies again where they agree.
+    NoHeaderRewrite = 1 << 16,
     /// Creation does not sync the directory.
     NoDirectorySync = 1 << 12,
     /// Every seal gets the same nonce.

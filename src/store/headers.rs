@@ -25,12 +25,15 @@
 //! 4. one new, the other torn: the change is done;
 //! 5. both new: the change is done.
 //!
-//! Opening for writing ends all but 1 and 5 by `heal`: the copy that opened becomes both.
+//! Opening for writing ends all but 1 and 5 by `heal`: the copy that opened becomes both. After a sync
+//! that failed, the copies may agree in the page cache, and differ on the device; so of an encrypted
+//! file both are written again even where they agree. (The header of a plain one never changes.)
 
 use std::cmp::Reverse;
 use std::io;
 
 use super::cipher::Secret;
+use super::controls::{Control, Controls};
 use super::disk::Disk;
 use super::error::from_io;
 use super::header::{Header, SIZE};
@@ -96,12 +99,15 @@ pub(super) fn read(disk: &dyn Disk, credential: &Credential) -> Result<Opened> {
 }
 
 /// Makes both copies what `opened` says. On an error the file must not be written any more.
-pub(super) fn heal(disk: &dyn Disk, opened: &Opened) -> io::Result<()> {
+pub(super) fn heal(disk: &dyn Disk, opened: &Opened, controls: Controls) -> io::Result<()> {
+    if opened.other == Other::Agrees && controls.has(Control::NoHeaderRewrite) {
+        return Ok(());
+    }
     let mac_key = opened.data_key.as_ref().map(DataKey::header);
     let page = opened.header.encode(mac_key.as_ref());
     match opened.other {
-        Other::Agrees => return Ok(()),
-        Other::Differs => put(disk, opened.copy, &page)?,
+        Other::Agrees if opened.data_key.is_none() => return Ok(()),
+        Other::Agrees | Other::Differs => put(disk, opened.copy, &page)?,
         // A copy is torn only while the other one is durable: there is no need to touch the last
         // good one.
         Other::Damaged => {}
@@ -116,8 +122,13 @@ pub(super) fn write(
     header: &Header,
     mac_key: Option<&Secret>,
     opened_copy: usize,
+    controls: Controls,
 ) -> io::Result<()> {
     let page = header.encode(mac_key);
+    if controls.has(Control::RewrapGoodCopyFirst) {
+        put(disk, opened_copy, &page)?;
+        return put(disk, other_than(opened_copy), &page);
+    }
     let mut present = [0; SIZE];
     disk.read_at(offset(opened_copy), &mut present)?;
     put(disk, opened_copy, &present)?;

@@ -65,7 +65,8 @@ impl Store {
         let mut header = unlocked.header.clone();
         let result = change(&mut header, data_key, &self.options.random)?;
         let mac_key = data_key.header();
-        headers::write(self.file.owner(), &header, Some(&mac_key), unlocked.copy).map_err(
+        let (owner, controls) = (self.file.owner(), self.options.controls);
+        headers::write(owner, &header, Some(&mac_key), unlocked.copy, controls).map_err(
             |error| {
                 // Which of the two headers counts is not known: no third may be written.
                 self.file.latch(&error);

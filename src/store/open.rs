@@ -123,7 +123,7 @@ impl Store {
             let overlay = overlay.map_err(|error| from_io(error, "the file cannot be read"))?;
             return Self::new(overlay, file, opened.into(), true, options);
         }
-        headers::heal(file.owner(), &opened).map_err(io)?;
+        headers::heal(file.owner(), &opened, options.controls).map_err(io)?;
         file.settle(&chosen).map_err(io)?;
         Self::new(Backend(file.clone()), file, opened.into(), false, options)
     }

@@ -54,6 +54,9 @@ impl Owner {
 
     /// Nothing is written from now on.
     pub(super) fn latch(&self, why: &io::Error) {
+        if self.controls.has(Control::NoLatch) {
+            return;
+        }
         let _ = self.latch.set(Latched {
             kind: why.kind(),
             text: why.to_string(),
@@ -61,9 +64,7 @@ impl Owner {
     }
 
     fn latching(&self, result: io::Result<()>) -> io::Result<()> {
-        if let Err(error) = &result
-            && !self.controls.has(Control::NoLatch)
-        {
+        if let Err(error) = &result {
             self.latch(error);
         }
         result

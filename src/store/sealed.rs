@@ -304,7 +304,12 @@ impl StorageBackend for Backend {
 
     fn set_len(&self, len: u64) -> Result<(), io::Error> {
         let file = &self.0;
-        file.owner.set_len(file.layout.file_len(len)?)
+        let len = file.layout.file_len(len)?;
+        if len < file.owner.len()? {
+            // The older superblock may lead to what is cut off.
+            file.mirror()?;
+        }
+        file.owner.set_len(len)
     }
 
     fn sync_data(&self) -> Result<(), io::Error> {

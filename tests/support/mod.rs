@@ -1,5 +1,7 @@
 //! What the tests share: databases that check themselves when they are dropped.
 
+pub mod sim_disk;
+
 use std::ops::Deref;
 use std::path::PathBuf;
 

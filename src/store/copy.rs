@@ -7,6 +7,7 @@ use redb::TableHandle;
 
 use super::create::create_with;
 use super::error::from_storage;
+use super::guard::guarded;
 use super::open::OpenOptions;
 use super::store::Store;
 use super::table::{ALL, ReadTable};
@@ -23,7 +24,7 @@ impl Store {
         let from = self.begin_read()?;
         create_with(path, options, Some(identity), |to| {
             let writing = to.begin_write()?;
-            for handle in from.0.list_tables().map_err(from_storage)? {
+            for handle in guarded(|| from.0.list_tables(), from_storage)? {
                 let name = handle.name();
                 let table = from.open_table(name)?.ok_or_else(|| {
                     Error::corrupt(format!("table {name:?} is listed, and is not there"))

@@ -34,6 +34,7 @@ mod create;
 mod disk;
 mod error;
 mod file;
+mod guard;
 mod header;
 mod headers;
 #[cfg(test)]

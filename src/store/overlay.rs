@@ -12,7 +12,8 @@ use redb::StorageBackend;
 use super::controls::Control;
 use super::disk::Disk;
 use super::layout::BLOCK_BYTES;
-use super::sealed::SealedFile;
+use super::seal::Refused;
+use super::sealed::{BlockError, SealedFile};
 use super::superblock::REDB_HEADER_BYTES;
 use crate::base::sync::{Arc, Mutex};
 
@@ -91,7 +92,7 @@ impl StorageBackend for Overlay {
         let memory = self.memory.lock();
         let end = offset + out.len() as u64;
         if end > memory.len {
-            return Err(io::ErrorKind::UnexpectedEof.into());
+            return Err(BlockError::io(offset / BLOCK, Refused::BeyondEnd));
         }
         if memory
             .blocks
@@ -109,11 +110,7 @@ impl StorageBackend for Overlay {
                 None if number * BLOCK < memory.file_len => {
                     self.read_file(number * BLOCK, out)?;
                 }
-                None => {
-                    return Err(io::Error::other(format!(
-                        "block {number} was never written"
-                    )));
-                }
+                None => return Err(BlockError::io(number, Refused::NeverWritten)),
             }
         }
         Ok(())

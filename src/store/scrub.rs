@@ -13,6 +13,7 @@ use std::panic::{AssertUnwindSafe, catch_unwind};
 use std::time::Duration;
 
 use super::error::{damage_of, from_database, from_io};
+use super::guard::STALE;
 use super::headers;
 use super::layout::BLOCK_BYTES;
 use super::overlay::Overlay;
@@ -212,11 +213,12 @@ fn walk(file: &Arc<SealedFile>) -> Result<Option<String>> {
     }));
     match walked {
         Ok(Ok(true)) => Ok(None),
-        Ok(Ok(false)) | Err(_) => Ok(Some(
+        Ok(Ok(false)) => Ok(Some(
             "the trees do not agree with their checksums: an old copy of a block lies in place of \
              the newest"
                 .to_owned(),
         )),
+        Err(_) => Ok(Some(STALE.to_owned())),
         Ok(Err(redb::DatabaseError::Storage(redb::StorageError::Io(error)))) => {
             match damage_of(&error) {
                 Some(damage) => Ok(Some(format!("{damage}, and it is in use"))),

@@ -52,6 +52,8 @@ pub(super) enum Refused {
     NeverWritten,
     /// The bytes are not what was written there.
     Damaged,
+    /// The file ends before it.
+    BeyondEnd,
 }
 
 /// The seal of one file.

@@ -55,12 +55,20 @@ impl fmt::Display for BlockError {
         let what = match self.refused {
             Refused::NeverWritten => "was never written",
             Refused::Damaged => "is not what was written there",
+            Refused::BeyondEnd => "lies beyond the end of the file",
         };
         write!(f, "block {} {what}", self.block)
     }
 }
 
 impl std::error::Error for BlockError {}
+
+impl BlockError {
+    /// The error of reading that block.
+    pub(super) fn io(block: u64, refused: Refused) -> io::Error {
+        io::Error::new(io::ErrorKind::InvalidData, Self { block, refused })
+    }
+}
 
 impl SealedFile {
     /// A file that is being created: nothing is in it but its headers.
@@ -80,6 +88,15 @@ impl SealedFile {
     /// [`Corrupt`](crate::ErrorKind::Corrupt) when its superblocks are damaged, when it ends too
     /// early, or when what it was left with cannot be what this program wrote.
     pub(super) fn open(owner: Owner, seal: Seal, layout: Layout) -> Result<(Self, Chosen)> {
+        let len = owner
+            .len()
+            .map_err(|error| super::error::from_io(error, "the length of the file is not known"))?;
+        let (blocks, partial) = layout.blocks(len);
+        if blocks == 0 {
+            return Err(Error::corrupt(
+                "the file ends before its data should begin: everything was cut off",
+            ));
+        }
         let (superblocks, chosen) = Superblocks::read(&owner, &seal)?;
         let gate = !owner.controls.has(Control::NoPhaseGate);
         if gate && !chosen.header.is_clean() && !chosen.header.is_two_phase() {
@@ -87,20 +104,7 @@ impl SealedFile {
                 "the file was not closed, and its last commit is not of the kind that survives that",
             ));
         }
-        let file = Self {
-            superblocks,
-            ..Self::fresh(owner, seal, layout)
-        };
-        let len = file
-            .owner
-            .len()
-            .map_err(|error| super::error::from_io(error, "the length of the file is not known"))?;
-        let (blocks, partial) = layout.blocks(len);
-        if blocks == 0 {
-            return Err(Error::corrupt(
-                "the file ends where its data should begin: everything else was cut off",
-            ));
-        }
+        // Left to itself, redb goes by the length of a file that was not closed, whatever was cut off.
         let (has, needs) = (layout.logical_len(len), chosen.header.least_len());
         if has < needs {
             return Err(Error::corrupt(format!(
@@ -114,6 +118,10 @@ impl SealedFile {
                 blocks + 1
             )));
         }
+        let file = Self {
+            superblocks,
+            ..Self::fresh(owner, seal, layout)
+        };
         Ok((file, chosen))
     }
 
@@ -143,6 +151,11 @@ impl SealedFile {
     /// Nothing is written from now on.
     pub(super) fn latch(&self, why: &io::Error) {
         self.owner.latch(why);
+    }
+
+    /// How many headers of redb's were ever written.
+    pub(super) fn headers_written(&self) -> u64 {
+        self.superblocks.written()
     }
 
     /// The first damage that was read.
@@ -187,12 +200,19 @@ impl SealedFile {
             // Most reads are of one block: it is read to where it is wanted.
             let mut front = [0; SEAL_BYTES];
             let offset = self.layout.block_offset(first)?;
-            self.owner.read_two_at(offset, &mut front, out)?;
+            let read = self.owner.read_two_at(offset, &mut front, out);
+            read.map_err(|error| beyond_end(error, first))?;
             return self.open_block(first, &front, out);
         }
-        let mut sealed = vec![0; out.len() / BLOCK_BYTES * SEALED_BYTES];
+        // A damaged page may say of another that it is larger than any file: no memory for that.
+        let count = out.len() / BLOCK_BYTES;
+        if first.saturating_add(count as u64) > self.blocks()?.saturating_add(1) {
+            return Err(BlockError::io(first, Refused::BeyondEnd));
+        }
+        let mut sealed = vec![0; count * SEALED_BYTES];
         let offset = self.layout.block_offset(first)?;
-        self.owner.read_at(offset, &mut sealed)?;
+        let read = self.owner.read_at(offset, &mut sealed);
+        read.map_err(|error| beyond_end(error, first))?;
         let places = sealed
             .chunks_exact(SEALED_BYTES)
             .zip(out.chunks_exact_mut(BLOCK_BYTES));
@@ -223,26 +243,17 @@ impl SealedFile {
                 data.fill(0);
                 Ok(())
             }
-            Err(refused) => Err(io::Error::new(
-                io::ErrorKind::InvalidData,
-                BlockError {
-                    block: number,
-                    refused,
-                },
-            )),
+            Err(refused) => Err(BlockError::io(number, refused)),
         }
     }
 
     fn read_header(&self, out: &mut [u8]) -> io::Result<()> {
         let header = self.superblocks.header();
-        let bytes = header.as_ref().and_then(|header| header.0.get(..out.len()));
-        match bytes {
-            Some(bytes) => {
-                out.copy_from_slice(bytes);
-                Ok(())
-            }
-            None => Err(io::ErrorKind::UnexpectedEof.into()),
-        }
+        let header = header.ok_or(io::ErrorKind::UnexpectedEof)?;
+        // A page that is said to lie there is none.
+        let bytes = header.0.get(..out.len());
+        out.copy_from_slice(bytes.ok_or_else(|| BlockError::io(0, Refused::NeverWritten))?);
+        Ok(())
     }
 
     fn write_blocks(&self, offset: u64, data: &[u8]) -> io::Result<()> {
@@ -276,6 +287,14 @@ impl SealedFile {
         self.owner.sync()?;
         self.superblocks.after_sync(before);
         Ok(())
+    }
+}
+
+/// What it means that nothing is to be read there.
+fn beyond_end(error: io::Error, block: u64) -> io::Error {
+    match error.kind() {
+        io::ErrorKind::UnexpectedEof => BlockError::io(block, Refused::BeyondEnd),
+        _ => error,
     }
 }
 

@@ -1,13 +1,12 @@
 //! What does the engine hold in hand? An open store: transactions begin here, commit here, and here
 //! the file is closed.
 
-use std::panic::{AssertUnwindSafe, catch_unwind};
-
 use redb::{ReadableDatabase, StorageBackend};
 
 #[cfg(feature = "testing")]
 use super::controls::Control;
 use super::error::{closed, damaged, from_database, from_io, from_transaction, poisoned};
+use super::guard::guarded;
 use super::header::Header;
 use super::headers::Opened;
 use super::keyring::DataKey;
@@ -71,18 +70,10 @@ impl Store {
             builder.set_repair_callback(move |_| seen.store(true, Ordering::Relaxed));
             repaired
         };
-        // redb trusts what the last commit saved of its allocator. Where an old copy of a block was put
-        // back, that is not what it expects, and it panics: here that is damage like any other.
-        let opened = catch_unwind(AssertUnwindSafe(|| builder.create_with_backend(backend)));
-        let redb = opened
-            .map_err(|_| {
-                file.latch(&std::io::Error::other("the trees are damaged"));
-                Error::corrupt(
-                    "the trees of the file do not fit together: an old copy of a block lies in place \
-                     of the newest; restore the file from a backup",
-                )
-            })?
-            .map_err(|error| damage_or(&file, || from_database(error)))?;
+        let redb = guarded(
+            || builder.create_with_backend(backend),
+            |error| damage_or(&file, || from_database(error)),
+        )?;
         Ok(Self {
             redb: RwLock::new(Some(redb)),
             file,
@@ -120,9 +111,7 @@ impl Store {
         let redb = self.redb.read();
         let redb = redb.as_ref().ok_or_else(closed)?;
         self.check_damage()?;
-        redb.begin_read()
-            .map(ReadTransaction)
-            .map_err(from_transaction)
+        guarded(|| redb.begin_read(), from_transaction).map(ReadTransaction)
     }
 
     /// Begins the write transaction. The caller sees to it that there is one at a time.
@@ -134,13 +123,13 @@ impl Store {
         let redb = redb.as_ref().ok_or_else(closed)?;
         self.check_failure()?;
         self.check_damage()?;
-        redb.try_begin_write()
+        guarded(|| redb.try_begin_write(), from_transaction)
             .map(|transaction| WriteTransaction::new(transaction, self.options.controls))
-            .map_err(from_transaction)
     }
 
     /// Commits. A failure whose outcome is unknown makes every later write fail.
     pub(crate) fn commit(&self, transaction: WriteTransaction) -> Result<()> {
+        let headers_before = self.file.headers_written();
         let committed = transaction.commit().and_then(|()| {
             // The commit is not acknowledged before it would survive the loss of either superblock.
             self.file
@@ -151,6 +140,11 @@ impl Store {
             CommitFailure::RolledBack(error) => error,
             CommitFailure::Unknown(error) => {
                 self.file.latch(&std::io::Error::other(error.to_string()));
+                // redb reads in committing, too. Without a new header the old one still counts.
+                let error = damage_or(&self.file, || error);
+                if error.is(ErrorKind::Corrupt) && self.file.headers_written() == headers_before {
+                    return self.fail(error);
+                }
                 Error::new(
                     ErrorKind::OutcomeUnknown,
                     "the commit failed after it may have become durable; open the database again \
@@ -187,8 +181,10 @@ impl Store {
         let Some(redb) = self.redb.write().take() else {
             return Ok(());
         };
-        redb.close()
-            .map_err(|error| damage_or(&self.file, || from_database(error)))?;
+        guarded(
+            || redb.close(),
+            |error| damage_or(&self.file, || from_database(error)),
+        )?;
         self.check_failure()
     }
 
@@ -202,6 +198,23 @@ impl Store {
             redb.check_integrity().map_err(from_database)?;
         }
         Ok(())
+    }
+}
+
+impl Drop for Store {
+    /// redb commits once more when it is dropped, and may panic over damaged trees in that.
+    fn drop(&mut self) {
+        let redb = self.redb.get_mut().take();
+        let dropped = guarded(
+            || {
+                drop(redb);
+                Ok(())
+            },
+            |error: Error| error,
+        );
+        if let Err(error) = dropped {
+            self.fail(error);
+        }
     }
 }
 

@@ -206,6 +206,16 @@ impl Superblocks {
         Ok(true)
     }
 
+    /// How many headers were ever written: while this stays, so does the state that opens.
+    pub(super) fn written(&self) -> u64 {
+        self.0
+            .lock()
+            .slots
+            .map(|slot| slot.sequence)
+            .into_iter()
+            .fold(0, u64::max)
+    }
+
     /// What a sync that begins now will have made durable.
     pub(super) fn before_sync(&self) -> [u64; 2] {
         self.0.lock().slots.map(|slot| slot.sequence)

@@ -5,6 +5,7 @@ use std::ops::{Bound, Deref};
 use redb::{AccessGuard, ReadableTable, ReadableTableMetadata};
 
 use super::error::from_storage;
+use super::guard::guarded;
 use crate::base::sync::{AtomicUsize, Ordering};
 use crate::base::{Error, Result};
 
@@ -108,7 +109,7 @@ impl<'a, 'tx> ReadTable<'a, 'tx> {
         match self {
             Self::Absent => Ok(None),
             Self::Snapshot(table) => {
-                let guard = ReadableTable::get(&table.0, key).map_err(from_storage)?;
+                let guard = guarded(|| ReadableTable::get(&table.0, key), from_storage)?;
                 Ok(guard.map(|guard| Bytes(Source::Page(guard))))
             }
             Self::Writing(table) => Ok(table.peek(key)?.map(|bytes| Bytes::owned(bytes.to_vec()))),
@@ -137,16 +138,20 @@ impl<'a, 'tx> ReadTable<'a, 'tx> {
         match self {
             Self::Absent => Ok(Range::default()),
             Self::Snapshot(table) => {
-                let range =
-                    ReadableTable::range::<&[u8]>(&table.0, bounds).map_err(from_storage)?;
+                let range = guarded(
+                    || ReadableTable::range::<&[u8]>(&table.0, bounds),
+                    from_storage,
+                )?;
                 Ok(Range {
                     range: Some(range),
                     open: None,
                 })
             }
             Self::Writing(table) => {
-                let range =
-                    ReadableTable::range::<&[u8]>(&table.table, bounds).map_err(from_storage)?;
+                let range = guarded(
+                    || ReadableTable::range::<&[u8]>(&table.table, bounds),
+                    from_storage,
+                )?;
                 Ok(Range {
                     range: Some(range),
                     open: Some(Open::new(table.open.0)),
@@ -159,8 +164,8 @@ impl<'a, 'tx> ReadTable<'a, 'tx> {
     pub(crate) fn len(self) -> Result<u64> {
         match self {
             Self::Absent => Ok(0),
-            Self::Snapshot(table) => table.0.len().map_err(from_storage),
-            Self::Writing(table) => table.table.len().map_err(from_storage),
+            Self::Snapshot(table) => guarded(|| table.0.len(), from_storage),
+            Self::Writing(table) => guarded(|| table.table.len(), from_storage),
         }
     }
 }
@@ -174,7 +179,7 @@ impl<'tx> WriteTable<'tx> {
     }
 
     fn peek(&self, key: &[u8]) -> Result<Option<Bytes<'_>>> {
-        let guard = self.table.get(key).map_err(from_storage)?;
+        let guard = guarded(|| self.table.get(key), from_storage)?;
         Ok(guard.map(|guard| Bytes(Source::Lent(guard))))
     }
 
@@ -182,11 +187,12 @@ impl<'tx> WriteTable<'tx> {
     ///
     /// Every change of single entries goes through here.
     pub(crate) fn change(&mut self, key: &[u8], value: Option<&[u8]>) -> Result<bool> {
-        let before = match value {
-            Some(value) => self.table.insert(key, value).map_err(from_storage)?,
-            None => self.table.remove(key).map_err(from_storage)?,
+        let table = &mut self.table;
+        let change = || match value {
+            Some(value) => Ok(table.insert(key, value)?.is_some()),
+            None => Ok(table.remove(key)?.is_some()),
         };
-        Ok(before.is_some())
+        guarded(change, from_storage)
     }
 
     /// Appends entries that are sorted, without repetition, and greater than every key there is.
@@ -196,22 +202,24 @@ impl<'tx> WriteTable<'tx> {
         &mut self,
         entries: impl Iterator<Item = Result<(K, V)>>,
     ) -> Result<()> {
-        let mut cursor = self
-            .table
-            .upper_bound_mut(Bound::<&[u8]>::Unbounded)
-            .map_err(from_storage)?;
+        let table = &mut self.table;
+        let mut cursor = guarded(
+            move || table.upper_bound_mut(Bound::<&[u8]>::Unbounded),
+            from_storage,
+        )?;
         for entry in entries {
             let (key, value) = entry?;
-            cursor
-                .insert_before(key.as_ref(), value.as_ref())
-                .map_err(|error| match error {
+            guarded(
+                || cursor.insert_before(key.as_ref(), value.as_ref()),
+                |error| match error {
                     redb::CursorError::Storage(error) => from_storage(error),
                     other => {
                         Error::invalid("a bulk load is not in the order of its keys").because(other)
                     }
-                })?;
+                },
+            )?;
         }
-        cursor.close().map_err(from_storage)
+        guarded(|| cursor.close(), from_storage)
     }
 }
 
@@ -233,8 +241,8 @@ impl<'a> Range<'a> {
         &mut self,
         read: impl FnOnce(&[u8], &[u8]) -> Result<R>,
     ) -> Option<Result<R>> {
-        let next = self.range.as_mut()?.next();
-        self.read(next, read)
+        let next = self.step(redb::Range::next)?;
+        Some(next.and_then(|(key, value)| read(key.value(), value.value())))
     }
 
     /// The same from the other end.
@@ -242,39 +250,31 @@ impl<'a> Range<'a> {
         &mut self,
         read: impl FnOnce(&[u8], &[u8]) -> Result<R>,
     ) -> Option<Result<R>> {
-        let next = self.range.as_mut()?.next_back();
-        self.read(next, read)
+        let next = self.step(redb::Range::next_back)?;
+        Some(next.and_then(|(key, value)| read(key.value(), value.value())))
     }
 
     /// After an error of redb's nothing more comes: it would give the same error for ever.
-    fn read<R>(
+    fn step(
         &mut self,
-        next: Option<Result<Guards<'a>, redb::StorageError>>,
-        read: impl FnOnce(&[u8], &[u8]) -> Result<R>,
-    ) -> Option<Result<R>> {
-        match next? {
-            Ok((key, value)) => Some(read(key.value(), value.value())),
-            Err(error) => Some(Err(self.end(error))),
+        step: impl FnOnce(
+            &mut redb::Range<'a, Slice, Slice>,
+        ) -> Option<Result<Guards<'a>, redb::StorageError>>,
+    ) -> Option<Result<Guards<'a>>> {
+        let range = self.range.as_mut()?;
+        let next = guarded(|| step(range).transpose(), from_storage);
+        if next.is_err() {
+            self.range = None;
         }
+        next.transpose()
     }
 
-    #[cold]
-    fn end(&mut self, error: redb::StorageError) -> Error {
-        self.range = None;
-        from_storage(error)
-    }
-
-    fn entry(&mut self, next: Option<Result<Guards<'a>, redb::StorageError>>) -> Option<Entry<'a>> {
-        match next? {
-            Ok((key, value)) => {
-                let source = match self.open {
-                    Some(_) => Source::Lent,
-                    None => Source::Page,
-                };
-                Some(Ok((Bytes(source(key)), Bytes(source(value)))))
-            }
-            Err(error) => Some(Err(self.end(error))),
-        }
+    fn entry(&self, next: Result<Guards<'a>>) -> Entry<'a> {
+        let source = match self.open {
+            Some(_) => Source::Lent,
+            None => Source::Page,
+        };
+        next.map(|(key, value)| (Bytes(source(key)), Bytes(source(value))))
     }
 }
 
@@ -282,15 +282,15 @@ impl<'a> Iterator for Range<'a> {
     type Item = Entry<'a>;
 
     fn next(&mut self) -> Option<Self::Item> {
-        let next = self.range.as_mut()?.next();
-        self.entry(next)
+        let next = self.step(redb::Range::next)?;
+        Some(self.entry(next))
     }
 }
 
 impl DoubleEndedIterator for Range<'_> {
     fn next_back(&mut self) -> Option<Self::Item> {
-        let next = self.range.as_mut()?.next_back();
-        self.entry(next)
+        let next = self.step(redb::Range::next_back)?;
+        Some(self.entry(next))
     }
 }
 

@@ -4,6 +4,7 @@ use redb::{Durability, TableDefinition};
 
 use super::controls::{Control, Controls};
 use super::error::{from_storage, from_table};
+use super::guard::guarded;
 use super::table::{SnapshotTable, WriteTable};
 use crate::base::sync::{AtomicUsize, Ordering};
 use crate::base::{Error, ErrorKind, Result};
@@ -16,14 +17,13 @@ pub(crate) struct ReadTransaction(pub(super) redb::ReadTransaction);
 impl ReadTransaction {
     /// Opens a table, `None` when the snapshot has none of that name. Costs about 0.4 us: keep it.
     pub(crate) fn open_table(&self, name: &str) -> Result<Option<SnapshotTable>> {
-        match self
-            .0
-            .open_table(TableDefinition::<Slice, Slice>::new(name))
-        {
+        let definition = TableDefinition::<Slice, Slice>::new(name);
+        let open = || match self.0.open_table(definition) {
             Ok(table) => Ok(Some(SnapshotTable(table))),
             Err(redb::TableError::TableDoesNotExist(_)) => Ok(None),
-            Err(error) => Err(from_table(error)),
-        }
+            Err(error) => Err(error),
+        };
+        guarded(open, from_table)
     }
 }
 
@@ -77,17 +77,15 @@ impl WriteTransaction {
 
     /// Opens a table, creating an absent one. A table can be open once at a time. Costs about 1 us.
     pub(crate) fn open_table(&self, name: &str) -> Result<WriteTable<'_>> {
-        let table = self
-            .inner
-            .open_table(TableDefinition::<Slice, Slice>::new(name))
-            .map_err(from_table)?;
+        let definition = TableDefinition::<Slice, Slice>::new(name);
+        let table = guarded(|| self.inner.open_table(definition), from_table)?;
         Ok(WriteTable::new(table, &self.open))
     }
 
     /// Deletes a table with all that is in it, in time that grows with its pages.
     pub(crate) fn delete_table(&self, name: &str) -> Result<()> {
         let definition = TableDefinition::<Slice, Slice>::new(name);
-        self.inner.delete_table(definition).map_err(from_table)?;
+        guarded(|| self.inner.delete_table(definition), from_table)?;
         Ok(())
     }
 
@@ -137,16 +135,25 @@ impl WriteTransaction {
         let quick_repair =
             !self.controls.has(Control::OnePhase) && !self.controls.has(Control::NoQuickRepair);
         self.inner.set_quick_repair(quick_repair);
-        self.inner.commit().map_err(|error| match error {
-            redb::CommitError::TransactionPoisoned => CommitFailure::RolledBack(Error::new(
+        let inner = self.inner;
+        let committed = guarded(
+            || match inner.commit() {
+                Err(redb::CommitError::TransactionPoisoned) => Ok(false),
+                result => result.map(|()| true),
+            },
+            |error| match error {
+                redb::CommitError::Storage(error) => from_storage(error),
+                other => Error::new(ErrorKind::Io, "commit failed").because(other),
+            },
+        );
+        match committed {
+            Ok(true) => Ok(()),
+            Ok(false) => Err(CommitFailure::RolledBack(Error::new(
                 ErrorKind::Io,
                 "an earlier operation of the transaction failed half way, so it was rolled back",
-            )),
-            redb::CommitError::Storage(error) => CommitFailure::Unknown(from_storage(error)),
-            other => {
-                CommitFailure::Unknown(Error::new(ErrorKind::Io, "commit failed").because(other))
-            }
-        })
+            ))),
+            Err(error) => Err(CommitFailure::Unknown(error)),
+        }
     }
 
     /// Undoes everything. On a thread that unwinds, another thread does it, since redb leaves the
@@ -165,6 +172,6 @@ fn abort(inner: redb::WriteTransaction) {
             .spawn(move || inner.abort())
             .map(std::thread::JoinHandle::join);
     } else {
-        let _ = inner.abort();
+        let _ = guarded(|| inner.abort(), from_storage);
     }
 }

@@ -1,0 +1,27 @@
+//! What if redb panics over the trees that it reads? That is damage, and an error like any other.
+//!
+//! Every block that redb gets was verified, and a tree of such blocks is one that redb wrote; except that
+//! an old copy of a block, which a disk that lost a write leaves in its place, has a good seal, too.
+//! redb takes what it says as it is, and may find that pages do not have what their parents say.
+//!
+//! Such a panic is caught where redb is called, so that it unwinds through nothing of ours. A change that
+//! it interrupts is one that redb refuses to commit.
+
+use std::panic::{AssertUnwindSafe, catch_unwind};
+
+use crate::base::{Error, Result};
+
+/// Calls redb; `meaning` says what its errors are to a user.
+pub(super) fn guarded<T, E>(
+    call: impl FnOnce() -> Result<T, E>,
+    meaning: impl FnOnce(E) -> Error,
+) -> Result<T> {
+    match catch_unwind(AssertUnwindSafe(call)) {
+        Ok(result) => result.map_err(meaning),
+        Err(_) => Err(Error::corrupt(STALE)),
+    }
+}
+
+/// What is to be said of trees that do not fit together.
+pub(super) const STALE: &str = "the trees do not fit together: an old copy of a block lies in place \
+                                of the newest; `scrub` tells, and a backup has what was lost";

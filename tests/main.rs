@@ -14,6 +14,7 @@ mod buckets;
 mod collections;
 mod concurrency;
 mod crash;
+mod damage;
 mod keys;
 mod limits;
 mod macros;

@@ -1,6 +1,9 @@
 //! What the tests share: databases that check themselves when they are dropped.
 
 pub mod sim_disk;
+pub mod memory;
+pub mod random;
+pub mod things;
 
 use std::ops::Deref;
 use std::path::PathBuf;

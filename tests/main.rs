@@ -15,6 +15,7 @@ mod collections;
 mod concurrency;
 mod crash;
 mod damage;
+mod encryption;
 mod keys;
 mod limits;
 mod macros;

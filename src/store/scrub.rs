@@ -222,6 +222,10 @@ fn walk(file: &Arc<SealedFile>) -> Result<Option<String>> {
         Ok(Err(redb::DatabaseError::Storage(redb::StorageError::Io(error)))) => {
             match damage_of(&error) {
                 Some(damage) => Ok(Some(format!("{damage}, and it is in use"))),
+                // What redb says of bytes that it did not write.
+                None if error.kind() == std::io::ErrorKind::InvalidData => {
+                    Ok(Some(format!("the trees are not what redb writes: {error}")))
+                }
                 None => Err(from_io(error, "the file cannot be read")),
             }
         }

@@ -1,9 +1,10 @@
 //! Do `scrub`, `check` and verifying at opening say of a damaged file what is true?
 
-use larder::ErrorKind;
+use larder::{ErrorKind, Verify};
 
 use super::examine::{Outcomes, told, verified};
 use super::files::{PATH, Sample, builder};
+use crate::support::checksum::crc32;
 use crate::support::memory::MemoryVolume;
 use crate::support::random::Random;
 use crate::support::things::BUCKET;
@@ -168,5 +169,37 @@ fn a_commit_that_meets_a_damaged_block_is_rolled_back_and_says_so() {
             }
         }
         assert!(met > 0, "{}: no commit met a damaged block", sample.name);
+    }
+}
+
+/// Found by the fuzz target `hostile_file`: what redb says of a header that it did not write was an error
+/// of the disk, and no problem of the file.
+#[test]
+fn a_foreign_header_under_a_good_checksum_is_corrupt_in_every_way_of_opening() {
+    let sample = Sample::new(false, true, 12);
+    let mut bytes = sample.bytes.clone();
+    for slot in [0x2000, 0x3000] {
+        // redb's magic begins behind the seal and the sequence.
+        bytes[slot + 48] ^= 1;
+        let number = u64::from(slot == 0x3000).to_le_bytes();
+        let covered = [
+            b"larder super v1\0",
+            &bytes[24..40],
+            &number,
+            &bytes[slot + 40..slot + 368],
+        ];
+        let crc = crc32(&covered.concat()).to_le_bytes();
+        bytes[slot + 24..slot + 28].copy_from_slice(&crc);
+    }
+    let volume = MemoryVolume::with(PATH, bytes.clone());
+    let builder = || builder(false, &volume);
+    for opened in [
+        builder().verify(Verify::Full).open_existing(PATH),
+        builder().open_read_only(PATH),
+        builder().open_existing(PATH),
+    ] {
+        let error = opened.unwrap_err();
+        assert_eq!(error.kind(), ErrorKind::Corrupt, "{error}");
+        assert!(error.to_string().contains("magic"), "{error}");
     }
 }

@@ -5,6 +5,7 @@ use larder::{ErrorKind, KdfParameters};
 use super::{
     BLOCK, DATA, PAGE, PASSPHRASE, PATH, assert_holds, builder, filled, key, open, passphrase,
 };
+use crate::support::checksum::crc32;
 use crate::support::memory::MemoryVolume;
 use crate::support::random::Random;
 
@@ -38,18 +39,6 @@ fn mended(bytes: &[u8], at: usize, new: &[u8]) -> Vec<u8> {
         copy[PAGE - 4..].copy_from_slice(&crc.to_le_bytes());
     }
     bytes
-}
-
-/// CRC-32 (ISO-HDLC), bit by bit: the library's own is not to be believed here.
-fn crc32(bytes: &[u8]) -> u32 {
-    let mut crc = u32::MAX;
-    for byte in bytes {
-        crc ^= u32::from(*byte);
-        for _ in 0..8 {
-            crc = (crc >> 1) ^ (0xEDB8_8320 & 0_u32.wrapping_sub(crc & 1));
-        }
-    }
-    !crc
 }
 
 fn two_files(secret: &str) -> [Vec<u8>; 2] {

@@ -1,8 +1,9 @@
 //! What the tests share: databases that check themselves when they are dropped.
 
-pub mod sim_disk;
+pub mod checksum;
 pub mod memory;
 pub mod random;
+pub mod sim_disk;
 pub mod things;
 
 use std::ops::Deref;

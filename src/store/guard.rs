@@ -7,11 +7,13 @@
 //! Such a panic is caught where redb is called, so that it unwinds through nothing of ours. A change that
 //! it interrupts is one that redb refuses to commit.
 
-use std::panic::{AssertUnwindSafe, catch_unwind};
+use std::cell::Cell;
+use std::panic::{AssertUnwindSafe, catch_unwind, resume_unwind};
 
 use crate::base::{Error, Result};
 
 /// Calls redb; `meaning` says what its errors are to a user.
+#[inline]
 pub(super) fn guarded<T, E>(
     call: impl FnOnce() -> Result<T, E>,
     meaning: impl FnOnce(E) -> Error,
@@ -19,6 +21,29 @@ pub(super) fn guarded<T, E>(
     match catch_unwind(AssertUnwindSafe(call)) {
         Ok(result) => result.map_err(meaning),
         Err(_) => Err(Error::corrupt(STALE)),
+    }
+}
+
+/// The same, and hands what redb gives to `read` before it is moved anywhere: it is large. A panic of
+/// `read` is none of redb's, and goes on.
+#[inline]
+pub(super) fn guarded_then<T, E, R>(
+    call: impl FnOnce() -> Option<Result<T, E>>,
+    meaning: impl FnOnce(E) -> Error,
+    read: impl FnOnce(T) -> Result<R>,
+) -> Option<Result<R>> {
+    let reading = Cell::new(false);
+    let result = catch_unwind(AssertUnwindSafe(|| match call()? {
+        Ok(given) => {
+            reading.set(true);
+            Some(Ok(read(given)))
+        }
+        Err(error) => Some(Err(error)),
+    }));
+    match result {
+        Ok(result) => result.map(|result| result.unwrap_or_else(|error| Err(meaning(error)))),
+        Err(panic) if reading.get() => resume_unwind(panic),
+        Err(_) => Some(Err(Error::corrupt(STALE))),
     }
 }
 

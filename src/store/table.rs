@@ -5,7 +5,7 @@ use std::ops::{Bound, Deref};
 use redb::{AccessGuard, ReadableTable, ReadableTableMetadata};
 
 use super::error::from_storage;
-use super::guard::guarded;
+use super::guard::{guarded, guarded_then};
 use crate::base::sync::{AtomicUsize, Ordering};
 use crate::base::{Error, Result};
 
@@ -241,8 +241,9 @@ impl<'a> Range<'a> {
         &mut self,
         read: impl FnOnce(&[u8], &[u8]) -> Result<R>,
     ) -> Option<Result<R>> {
-        let next = self.step(redb::Range::next)?;
-        Some(next.and_then(|(key, value)| read(key.value(), value.value())))
+        self.step(redb::Range::next, |(key, value), _| {
+            read(key.value(), value.value())
+        })
     }
 
     /// The same from the other end.
@@ -250,47 +251,54 @@ impl<'a> Range<'a> {
         &mut self,
         read: impl FnOnce(&[u8], &[u8]) -> Result<R>,
     ) -> Option<Result<R>> {
-        let next = self.step(redb::Range::next_back)?;
-        Some(next.and_then(|(key, value)| read(key.value(), value.value())))
+        self.step(redb::Range::next_back, |(key, value), _| {
+            read(key.value(), value.value())
+        })
     }
 
     /// After an error of redb's nothing more comes: it would give the same error for ever.
-    fn step(
+    #[inline]
+    fn step<R>(
         &mut self,
         step: impl FnOnce(
             &mut redb::Range<'a, Slice, Slice>,
         ) -> Option<Result<Guards<'a>, redb::StorageError>>,
-    ) -> Option<Result<Guards<'a>>> {
+        read: impl FnOnce(Guards<'a>, bool) -> Result<R>,
+    ) -> Option<Result<R>> {
         let range = self.range.as_mut()?;
-        let next = guarded(|| step(range).transpose(), from_storage);
-        if next.is_err() {
+        let lent = self.open.is_some();
+        let mut given = false;
+        let result = guarded_then(
+            || step(range),
+            from_storage,
+            |guards| {
+                given = true;
+                read(guards, lent)
+            },
+        );
+        if !given {
             self.range = None;
         }
-        next.transpose()
+        result
     }
+}
 
-    fn entry(&self, next: Result<Guards<'a>>) -> Entry<'a> {
-        let source = match self.open {
-            Some(_) => Source::Lent,
-            None => Source::Page,
-        };
-        next.map(|(key, value)| (Bytes(source(key)), Bytes(source(value))))
-    }
+fn entry((key, value): Guards<'_>, lent: bool) -> Entry<'_> {
+    let source = if lent { Source::Lent } else { Source::Page };
+    Ok((Bytes(source(key)), Bytes(source(value))))
 }
 
 impl<'a> Iterator for Range<'a> {
     type Item = Entry<'a>;
 
     fn next(&mut self) -> Option<Self::Item> {
-        let next = self.step(redb::Range::next)?;
-        Some(self.entry(next))
+        self.step(redb::Range::next, entry)
     }
 }
 
 impl DoubleEndedIterator for Range<'_> {
     fn next_back(&mut self) -> Option<Self::Item> {
-        let next = self.step(redb::Range::next_back)?;
-        Some(self.entry(next))
+        self.step(redb::Range::next_back, entry)
     }
 }
 

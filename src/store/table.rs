@@ -283,22 +283,24 @@ impl<'a> Range<'a> {
     }
 }
 
-fn entry((key, value): Guards<'_>, lent: bool) -> Entry<'_> {
+fn entry((key, value): Guards<'_>, lent: bool) -> (Bytes<'_>, Bytes<'_>) {
     let source = if lent { Source::Lent } else { Source::Page };
-    Ok((Bytes(source(key)), Bytes(source(value))))
+    (Bytes(source(key)), Bytes(source(value)))
 }
 
 impl<'a> Iterator for Range<'a> {
     type Item = Entry<'a>;
 
     fn next(&mut self) -> Option<Self::Item> {
-        self.step(redb::Range::next, entry)
+        self.step(redb::Range::next, |guards, lent| Ok(entry(guards, lent)))
     }
 }
 
 impl DoubleEndedIterator for Range<'_> {
     fn next_back(&mut self) -> Option<Self::Item> {
-        self.step(redb::Range::next_back, entry)
+        self.step(redb::Range::next_back, |guards, lent| {
+            Ok(entry(guards, lent))
+        })
     }
 }
 

@@ -58,7 +58,7 @@ pub use api::{
     CollectionOptions, Database, IndexEntries, IndexReader, IndexToken, Iter, Problem, Readable,
     Unlock, View,
 };
-pub use base::{Error, ErrorKind, Result};
+pub use base::{CommitId, Error, ErrorKind, Result};
 pub use codec::key::folded::Folded;
 pub use codec::key::{AsKey, Key, KeyPrefix, KeyRange, KeyReader, Reverse, Starting};
 pub use codec::timestamp::Timestamp;
@@ -68,7 +68,10 @@ pub use schema::storable::Storable;
 pub use schema::token::{Field, Index, Unique};
 pub use schema::types;
 pub use schema::view::{Budget, ListRef, MapRef, StructRef, ValueRef, VariantRef};
-pub use store::{KdfParameters, KeyInfo, KeyKind, ScrubProgress, ScrubReport, Verify};
+pub use store::{
+    KdfParameters, KeyInfo, KeyKind, Outcome, RecoveryReport, ScrubProgress, ScrubReport, Verify,
+};
+pub use txn::core::Durability;
 pub use txn::read::ReadTx;
 pub use txn::write::WriteTx;
 

@@ -1,6 +1,7 @@
 //! How is a database to be opened?
 
 use std::path::Path;
+use std::time::Duration;
 
 use super::database::Database;
 use super::register::CollectionOptions;
@@ -9,7 +10,8 @@ use crate::base::sync::Arc;
 use crate::base::{Error, ErrorKind, Result};
 use crate::schema::record::Record;
 use crate::store::{Mode, OpenOptions, Place, Store, Verify};
-use crate::txn::core::Core;
+use crate::txn::core::{Core, Durability};
+use crate::txn::interval::sync_every;
 
 type Registration = Box<dyn FnOnce(&Database) -> Result<()>>;
 
@@ -27,6 +29,8 @@ type Registration = Box<dyn FnOnce(&Database) -> Result<()>>;
 pub struct Builder {
     pub(super) options: OpenOptions,
     body_bytes_max: usize,
+    durability: Durability,
+    sync_interval: Option<Duration>,
     registrations: Vec<Registration>,
 }
 
@@ -35,6 +39,8 @@ impl Builder {
         Self {
             options: OpenOptions::new(CACHE_BYTES_DEFAULT),
             body_bytes_max: BODY_BYTES_MAX_DEFAULT,
+            durability: Durability::Synced,
+            sync_interval: None,
             registrations: Vec::new(),
         }
     }
@@ -77,6 +83,22 @@ impl Builder {
     /// unless set.
     pub fn log_size(mut self, bytes: u64) -> Self {
         self.options.log_bytes = bytes;
+        self
+    }
+
+    /// When commits return that do not say otherwise ([`WriteTx::set_durability`]);
+    /// [`Durability::Synced`] unless set.
+    ///
+    /// [`WriteTx::set_durability`]: crate::WriteTx::set_durability
+    pub fn durability(mut self, durability: Durability) -> Self {
+        self.durability = durability;
+        self
+    }
+
+    /// Lets a thread of the database make buffered commits durable that are older than this: what a
+    /// power cut may take is bounded by it.
+    pub fn sync_interval(mut self, interval: Duration) -> Self {
+        self.sync_interval = Some(interval);
         self
     }
 
@@ -154,8 +176,13 @@ impl Builder {
     /// Loads the catalog, and registers what is to be registered.
     fn open_store(self, store: Store) -> Result<Database> {
         let db = Database {
-            core: Arc::new(Core::new(store, self.body_bytes_max)?),
+            core: Arc::new(Core::new(store, self.body_bytes_max, self.durability)?),
         };
+        if let Some(interval) = self.sync_interval
+            && !db.core.store.is_read_only()
+        {
+            sync_every(interval, &db.core)?;
+        }
         for register in self.registrations {
             register(&db)?;
         }
@@ -168,6 +195,8 @@ impl std::fmt::Debug for Builder {
         f.debug_struct("Builder")
             .field("options", &self.options)
             .field("body_limit", &self.body_bytes_max)
+            .field("durability", &self.durability)
+            .field("sync_interval", &self.sync_interval)
             .field("registered", &self.registrations.len())
             .finish()
     }

@@ -8,10 +8,9 @@ use crate::base::name::show_key;
 use crate::base::{ErrorKind, Result};
 use crate::collection::check::{Findings, Problem as Found, check};
 use crate::schema::catalog::{
-    Bucket, Member, NEXT_ID_ROW, REVISION_ROW, Records, SEQUENCE_ROW, SYSTEM_TABLE, auto_row,
-    auto_rows,
+    Bucket, Member, NEXT_ID_ROW, REVISION_ROW, Records, auto_row, auto_rows,
 };
-use crate::store::{ALL, ReadTable};
+use crate::store::{ALL, ReadTable, SYSTEM_TABLE};
 use crate::txn::core::read_number;
 use crate::txn::read::ReadTx;
 
@@ -190,13 +189,12 @@ fn check_records(
 }
 
 fn check_sequence(tx: &ReadTx, revision_max: u64, report: &mut CheckReport) -> Result<()> {
-    match system_number(tx, SEQUENCE_ROW)? {
-        Ok(u64::MAX) => report.add_to_whole(format!(
+    let last = tx.transaction().last_commit()?;
+    if last.is_some_and(|last| last.sequence() == u64::MAX) {
+        report.add_to_whole(format!(
             "the sequence is {}, so that no commit can follow",
             u64::MAX
-        )),
-        Ok(_) => {}
-        Err(what) => report.add_to_whole(what),
+        ));
     }
     match system_number(tx, REVISION_ROW)? {
         Ok(u64::MAX) => report.add_to_whole(format!(

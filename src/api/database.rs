@@ -7,8 +7,10 @@ use uuid::Uuid;
 
 use super::builder::Builder;
 use crate::base::sync::Arc;
-use crate::base::{Error, Result};
+use crate::base::{CommitId, Error, Result};
+use crate::store::{Outcome, RecoveryReport, Store};
 use crate::txn::core::Core;
+use crate::txn::group::{ALONE, Ask};
 use crate::txn::read::ReadTx;
 use crate::txn::write::WriteTx;
 
@@ -95,14 +97,38 @@ impl Database {
 
     /// Runs `closure` in a write transaction: `Ok` commits durably; `Err` and a panic roll back.
     ///
-    /// Writers take turns. When this returns `Ok`, what was written survives a power cut.
+    /// Writers take turns. When this returns `Ok`, what was written survives a power cut (see
+    /// [`Durability`](crate::Durability)).
+    ///
+    /// Those who wait at the same moment are committed together, with one sync: many threads commit
+    /// many times as fast as one. Whoever shares a batch waits for the closures behind their own, so a
+    /// closure should take milliseconds; for longer work there is
+    /// [`begin_write`](Database::begin_write).
     ///
     /// # Errors
     /// The closure's; [`Invalid`](crate::ErrorKind::Invalid) when this thread is in a write
     /// transaction already; [`OutcomeUnknown`](crate::ErrorKind::OutcomeUnknown) when the disk
     /// failed at the wrong moment.
     pub fn write<R>(&self, closure: impl FnOnce(&WriteTx) -> Result<R>) -> Result<R> {
-        WriteTx::run(&self.core, closure)
+        WriteTx::run(&self.core, Ask::default(), closure)
+    }
+
+    /// Like [`write`](Database::write), but waits for at most `timeout` until it is this thread's turn;
+    /// with [`Duration::ZERO`] not at all. Once it is, the closure runs as long as it takes.
+    ///
+    /// # Errors
+    /// [`Busy`](crate::ErrorKind::Busy) when others were writing all that time; the closure was not
+    /// called.
+    pub fn write_timeout<R>(
+        &self,
+        timeout: Duration,
+        closure: impl FnOnce(&WriteTx) -> Result<R>,
+    ) -> Result<R> {
+        let ask = Ask {
+            timeout: Some(timeout),
+            ..Ask::default()
+        };
+        WriteTx::run(&self.core, ask, closure)
     }
 
     /// Like [`write`](Database::write), for closures with an error type of their own: any that
@@ -127,13 +153,14 @@ impl Database {
         &self,
         closure: impl FnOnce(&WriteTx) -> Result<R, E>,
     ) -> Result<R, E> {
-        WriteTx::run(&self.core, closure)
+        WriteTx::run(&self.core, Ask::default(), closure)
     }
 
     /// Begins a write transaction that ends with its [`commit`](WriteTx::commit), for where a
-    /// closure does not fit. Other writers wait until then.
+    /// closure does not fit, and for work that takes long. Other writers wait until then, but none
+    /// that was there before.
     pub fn begin_write(&self) -> Result<WriteTx> {
-        WriteTx::begin(&self.core)
+        WriteTx::begin(&self.core, ALONE)
     }
 
     /// Begins a read transaction: a snapshot of everything that is committed now.
@@ -145,6 +172,53 @@ impl Database {
     #[must_use]
     pub fn commit_sequence(&self) -> u64 {
         self.core.sequence()
+    }
+
+    /// Makes everything durable that was committed as [`Buffered`](crate::Durability::Buffered). Waits
+    /// for its turn to write; one sync, or nothing where nothing is left to do.
+    pub fn sync(&self) -> Result<()> {
+        self.core.alone(Store::sync)
+    }
+
+    /// Brings what is in the commit log into the tables, so that the next opening has nothing to do.
+    ///
+    /// This happens by itself whenever the log is three quarters full, and when the database is
+    /// closed. It takes three syncs and waits for its turn to write.
+    pub fn checkpoint(&self) -> Result<()> {
+        self.core.alone(Store::checkpoint)
+    }
+
+    /// What became of a commit, by the name that [`WriteTx::commit_id`] or an error
+    /// ([`Error::commit`]) gave.
+    ///
+    /// After an [`OutcomeUnknown`](crate::ErrorKind::OutcomeUnknown), close the database, open it
+    /// again and ask:
+    ///
+    /// ```
+    /// # use larder::{Database, Outcome, record};
+    /// # #[record] pub struct City { #[key] pub id: u64 }
+    /// # fn main() -> larder::Result<()> {
+    /// # let db = Database::in_memory()?;
+    /// let commit = db.write(|tx| {
+    ///     tx.collection::<City>()?.insert(&City { id: 1 })?;
+    ///     Ok(tx.commit_id())
+    /// })?;
+    /// assert_eq!(db.outcome(commit)?, Outcome::Committed);
+    /// # Ok(())
+    /// # }
+    /// ```
+    ///
+    /// # Errors
+    /// [`Poisoned`](crate::ErrorKind::Poisoned) when the commit failed in this very handle: only the
+    /// next opening finds out.
+    pub fn outcome(&self, commit: CommitId) -> Result<Outcome> {
+        self.core.store.outcome(commit)
+    }
+
+    /// What opening had to do: nothing, when the database was closed before.
+    #[must_use]
+    pub fn recovery_report(&self) -> RecoveryReport {
+        self.core.store.recovery()
     }
 
     /// The random id that the database was created with.
@@ -168,7 +242,6 @@ impl Database {
     /// # Errors
     /// [`Invalid`](crate::ErrorKind::Invalid) when this thread is in a write transaction.
     pub fn close(self) -> Result<()> {
-        let _baton = self.core.baton.take()?;
-        self.core.store.close()
+        self.core.alone(Store::close)
     }
 }

@@ -35,8 +35,7 @@ impl Database {
     ) -> Result<ScrubReport> {
         let store = &self.core.store;
         let mut report = store.scrub_blocks(rate, &mut progress)?;
-        let _baton = self.core.baton.take()?;
-        store.scrub_trees(&mut report)?;
+        self.core.alone(|store| store.scrub_trees(&mut report))?;
         Ok(report)
     }
 }

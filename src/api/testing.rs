@@ -46,7 +46,10 @@ impl Database {
 
 /// The bytes under a key of a table of redb's, and a way to change them behind the engine's back.
 pub fn put_raw(db: &Database, table: &str, key: &[u8], value: Option<&[u8]>) -> Result<()> {
-    let transaction = db.core.store.begin_write()?;
-    transaction.open_table(table)?.change(key, value)?;
-    db.core.store.commit(transaction)
+    db.core.alone(|store| {
+        store.checkpoint()?;
+        let transaction = store.begin_write()?;
+        transaction.open_table(table)?.change(key, value)?;
+        store.commit_durably(transaction)
+    })
 }

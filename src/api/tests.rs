@@ -9,12 +9,11 @@ use super::Database;
 use crate::base::ErrorKind;
 use crate::codec::envelope::Envelope;
 use crate::schema::catalog::{
-    NEXT_ID_ROW, SEQUENCE_ROW, SYSTEM_TABLE, StoredCollection, StoredKind, StoredRecords, auto_row,
-    catalog_row,
+    NEXT_ID_ROW, StoredCollection, StoredKind, StoredRecords, auto_row, catalog_row,
 };
 use crate::schema::record::Record;
 use crate::schema::types::Type;
-use crate::store::{Mode, OpenOptions, Place, Store};
+use crate::store::{COMMIT_ROW, Mode, OpenOptions, Place, SYSTEM_TABLE, Store};
 use crate::{Result, record};
 
 #[record(name = "things", index(by_pair = (name, desc(size))))]
@@ -185,7 +184,7 @@ fn file_with_row(row: &[u8], value: &[u8]) -> (tempfile::TempDir, PathBuf) {
     let mut table = transaction.open_table(SYSTEM_TABLE).unwrap();
     table.change(row, Some(value)).unwrap();
     drop(table);
-    store.commit(transaction).unwrap();
+    store.commit_durably(transaction).unwrap();
     store.close().unwrap();
     (directory, path)
 }
@@ -212,7 +211,7 @@ fn counters_at_their_end_are_told_and_nothing_panics() {
     let create = |db: &Database| db.write(|tx| tx.collection::<Other>().map(drop));
     let end = u64::MAX.to_le_bytes();
 
-    let (_directory, path) = file_with_row(SEQUENCE_ROW, &end);
+    let (_directory, path) = file_with_row(COMMIT_ROW, &[0xFF; 24]);
     let db = Database::open(&path).unwrap();
     assert_eq!(insert(&db).unwrap_err().kind(), ErrorKind::Corrupt);
     assert_eq!(db.begin_write().unwrap_err().kind(), ErrorKind::Corrupt);
@@ -257,7 +256,7 @@ fn a_counter_that_is_no_number_or_nobodys_is_a_problem_of_the_check() {
         let report = db.check().unwrap();
         assert_eq!(report.problem_count, 1, "{report}");
     }
-    let (_directory, path) = file_with_row(SEQUENCE_ROW, &[1, 2, 3]);
+    let (_directory, path) = file_with_row(COMMIT_ROW, &[1, 2, 3]);
     let error = Database::open(&path).unwrap_err();
     assert_eq!(error.kind(), ErrorKind::Corrupt, "{error}");
     assert!(error.to_string().contains("damaged.larder"), "{error}");

@@ -3,6 +3,8 @@
 use std::borrow::Cow;
 use std::fmt;
 
+use super::commit::CommitId;
+
 /// A specialised result: every fallible function of the crate returns it.
 pub type Result<T, E = Error> = std::result::Result<T, E>;
 
@@ -18,6 +20,7 @@ struct Inner {
     message: Cow<'static, str>,
     context: Vec<String>,
     source: Option<Box<dyn std::error::Error + Send + Sync + 'static>>,
+    commit: Option<CommitId>,
 }
 
 /// The kinds of errors a program may want to tell apart.
@@ -69,7 +72,8 @@ pub enum ErrorKind {
     Invalid,
     /// The database was closed while this handle lived on.
     Closed,
-    /// A commit failed at a point where it may or may not have become durable. Reopen, then look.
+    /// A commit failed at a point where it may or may not have become durable. Open the database
+    /// again and ask [`outcome`](crate::Database::outcome) about [`Error::commit`].
     OutcomeUnknown,
     /// An earlier failure made this handle unusable; its cause is the source. Reopen.
     Poisoned,
@@ -89,6 +93,7 @@ impl Error {
             message: message.into(),
             context: Vec::new(),
             source: None,
+            commit: None,
         }))
     }
 
@@ -113,10 +118,24 @@ impl Error {
         self
     }
 
+    /// Adds the commit that it is about.
+    pub(crate) fn about(mut self, commit: CommitId) -> Self {
+        self.0.commit = Some(commit);
+        self
+    }
+
     /// Adds what was being done, outermost last: `collection "cities"`, `insert`.
     pub(crate) fn during(mut self, what: impl Into<String>) -> Self {
         self.0.context.push(what.into());
         self
+    }
+
+    /// The commit that may or may not have become durable, of an
+    /// [`OutcomeUnknown`](ErrorKind::OutcomeUnknown): keep it, open the database again, and ask
+    /// [`Database::outcome`](crate::Database::outcome).
+    #[must_use]
+    pub fn commit(&self) -> Option<CommitId> {
+        self.0.commit
     }
 
     /// What went wrong, for programs.

@@ -28,11 +28,7 @@ use super::types::{IndexDefinition, RecordType};
 use crate::base::sync::{Arc, RwLock};
 use crate::base::{Error, ErrorKind, Result};
 
-/// The table that holds the catalog.
-pub(crate) const SYSTEM_TABLE: &str = "larder";
-
-/// The row with the sequence of the last commit.
-pub(crate) const SEQUENCE_ROW: &[u8] = b"sequence";
+// Rows of the system table; the store has rows of its own there.
 
 /// The row with the greatest revision that a commit gave to what it wrote.
 pub(crate) const REVISION_ROW: &[u8] = b"revision";

@@ -43,6 +43,32 @@ pub enum Control {
     AcknowledgeBeforeSync = 1 << 14,
     /// A one-phase header in a file that was not closed is taken as it is.
     NoPhaseGate = 1 << 15,
+    /// Frames do not say of which life they are, and nobody asks.
+    FramesWithoutLife = 1 << 17,
+    /// Frames do not say what was synced before them.
+    NoSyncedThrough = 1 << 18,
+    /// A hole among frames that were never synced is taken for damage.
+    HoleIsDamage = 1 << 19,
+    /// The log is not synced before its transactions are acknowledged.
+    NoLogSync = 1 << 20,
+    /// Transactions are visible before the log is synced.
+    PublishBeforeSync = 1 << 21,
+    /// Transactions are logged after redb committed them.
+    FrameAfterCommit = 1 << 22,
+    /// The log begins anew before its checkpoint has returned.
+    EarlyRestart = 1 << 23,
+    /// Opening enters its life before what the log holds is durable in the tables.
+    LifeBeforeReplay = 1 << 24,
+    /// The log of a file that was closed is not looked at.
+    ReplayOnlyUnclean = 1 << 25,
+    /// What a transaction did is undone although redb failed in it.
+    UndoAfterError = 1 << 26,
+    /// The error of a transaction is told before the fate of its batch is known.
+    EarlyError = 1 << 27,
+    /// A catalog is shown before its commit.
+    EarlyCatalog = 1 << 28,
+    /// A failure after the log's sync is told as rolled back.
+    RolledBackAfterSync = 1 << 29,
 }
 
 /// The rules that are not kept.
@@ -64,13 +90,13 @@ impl Controls {
 
     /// Whether a rule is broken.
     #[cfg(feature = "testing")]
-    pub(super) fn has(self, control: Control) -> bool {
+    pub(crate) fn has(self, control: Control) -> bool {
         self.broken & control as u32 != 0
     }
 
     #[cfg(not(feature = "testing"))]
     #[expect(clippy::unused_self, reason = "as with the feature")]
-    pub(super) const fn has(self, _control: Control) -> bool {
+    pub(crate) const fn has(self, _control: Control) -> bool {
         false
     }
 }

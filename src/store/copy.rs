@@ -32,7 +32,7 @@ impl Store {
                 let mut copy = writing.open_table(name)?;
                 copy.append(ReadTable::Snapshot(&table).range(ALL)?)?;
             }
-            to.commit(writing)
+            to.commit_durably(writing)
         })
         .map_err(|error| error.during(format!("copy to {}", path.display())))
     }

@@ -132,7 +132,7 @@ pub(super) fn on_disk(
     };
     let store = Store::new(backend, file, unlocked, false, options)?;
     let transaction = store.begin_write()?;
-    store.commit(transaction)?;
+    store.commit_durably(transaction)?;
     Ok(store)
 }
 

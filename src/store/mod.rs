@@ -20,6 +20,7 @@
     allow(unreachable_pub, reason = "the tests of this crate reach it")
 )]
 mod cipher;
+mod commit;
 #[cfg_attr(
     not(feature = "testing"),
     allow(unreachable_pub, reason = "the tests of this crate reach it")
@@ -39,14 +40,17 @@ mod header;
 mod headers;
 #[cfg(test)]
 mod hex;
+mod journal;
 mod kdf;
 mod keyring;
 mod keys;
 mod layout;
+mod log;
 mod open;
 mod overlay;
 mod owner;
 mod random;
+mod rows;
 mod scrub;
 mod seal;
 mod sealed;
@@ -61,12 +65,17 @@ mod transaction;
 #[cfg(feature = "testing")]
 pub use cipher::CipherKind;
 pub(crate) use cipher::Secret;
+pub(crate) use commit::Batch;
+pub use commit::{Outcome, RecoveryReport};
+#[cfg(not(feature = "testing"))]
+pub(crate) use controls::Control;
 #[cfg(feature = "testing")]
 pub use controls::{Control, Controls};
 #[cfg(feature = "testing")]
 pub use create::sealed_backend;
 #[cfg(feature = "testing")]
 pub use disk::{Access, Disk, OpenError, Volume};
+pub(crate) use journal::Part;
 pub use kdf::KdfParameters;
 pub(crate) use keyring::Credential;
 pub use keyring::{KeyInfo, KeyKind};
@@ -76,6 +85,9 @@ pub(crate) use open::{Mode, OpenOptions, Place};
 pub(crate) use random::Random;
 #[cfg(feature = "keychain")]
 pub(crate) use random::random_key;
+#[cfg(test)]
+pub(crate) use rows::COMMIT_ROW;
+pub(crate) use rows::SYSTEM_TABLE;
 pub use scrub::{ScrubProgress, ScrubReport};
 pub(crate) use store::Store;
 pub(crate) use table::{ALL, Bounds, Bytes, Range, ReadTable, SnapshotTable, WriteTable};

@@ -121,11 +121,16 @@ impl Store {
         if read_only {
             let overlay = Overlay::new(file.clone(), true);
             let overlay = overlay.map_err(|error| from_io(error, "the file cannot be read"))?;
-            return Self::new(overlay, file, opened.into(), true, options);
+            let mut store = Self::new(overlay, file, opened.into(), true, options)?;
+            store.recover()?;
+            return Ok(store);
         }
         headers::heal(file.owner(), &opened, options.controls).map_err(io)?;
         file.settle(&chosen).map_err(io)?;
-        Self::new(Backend(file.clone()), file, opened.into(), false, options)
+        let backend = Backend(file.clone());
+        let mut store = Self::new(backend, file, opened.into(), false, options)?;
+        store.recover()?;
+        Ok(store)
     }
 }
 

@@ -98,6 +98,10 @@ impl Store {
     pub(crate) fn scrub_trees(&self, report: &mut ScrubReport) -> Result<()> {
         #[cfg(feature = "testing")]
         self.check_on_live_handle()?;
+        if !self.is_read_only() && self.check_failure().is_ok() {
+            // What is walked is the file, without what only the log has.
+            self.checkpoint()?;
+        }
         // A block that was being written while it was read is whole by now.
         let mut still = Vec::new();
         for number in &report.damaged {

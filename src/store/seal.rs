@@ -11,7 +11,7 @@
 //! ```
 //! The tag covers, beside the bytes, what they are (a block, a superblock), the id of the file and
 //! their number in it, so that bytes which belong elsewhere do not pass:
-//! `"larder block v1\0" | "larder super v1\0"`, file id (16), number (u64, little-endian). A CRC-32
+//! `"larder block v1\0" | "larder super v1\0" | "larder frame v1\0"`, file id (16), number (u64, little-endian). A CRC-32
 //! takes those 40 bytes first and the sealed bytes behind them.
 //!
 //! A place that was never written is all zeros, which is no form of anything.
@@ -34,6 +34,8 @@ const PLAIN_MARK: [u8; 12] = *b"larder plain";
 pub(super) enum Domain {
     Block,
     Superblock,
+    /// Of the commit log; its number is its offset in the file.
+    Frame,
 }
 
 impl Domain {
@@ -41,6 +43,7 @@ impl Domain {
         match self {
             Self::Block => *b"larder block v1\0",
             Self::Superblock => *b"larder super v1\0",
+            Self::Frame => *b"larder frame v1\0",
         }
     }
 }
@@ -83,6 +86,10 @@ impl Seal {
             fresh_nonces: Mutex::default(),
             controls,
         }
+    }
+
+    pub(super) fn file_id(&self) -> &[u8; 16] {
+        &self.file_id
     }
 
     /// Nonces for so many seals of one write, each given once.

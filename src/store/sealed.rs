@@ -168,6 +168,16 @@ impl SealedFile {
         &self.owner
     }
 
+    pub(super) fn layout(&self) -> Layout {
+        self.layout
+    }
+
+    /// Whether redb's newest header says that the file was closed.
+    pub(super) fn is_clean(&self) -> bool {
+        let header = self.superblocks.header();
+        header.is_some_and(|header| header.is_clean())
+    }
+
     pub(super) fn seal(&self) -> &Seal {
         &self.seal
     }
@@ -282,7 +292,8 @@ impl SealedFile {
             .write_at(self.layout.block_offset(first)?, sealed)
     }
 
-    fn sync_all(&self) -> io::Result<()> {
+    /// Makes everything durable that was written.
+    pub(super) fn sync_all(&self) -> io::Result<()> {
         let before = self.superblocks.before_sync();
         self.owner.sync()?;
         self.superblocks.after_sync(before);

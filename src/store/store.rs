@@ -3,16 +3,18 @@
 
 use redb::{ReadableDatabase, StorageBackend};
 
+use super::commit::RecoveryReport;
 #[cfg(feature = "testing")]
 use super::controls::Control;
-use super::error::{closed, damaged, from_database, from_io, from_transaction, poisoned};
+use super::error::{closed, damaged, from_database, from_transaction, poisoned};
 use super::guard::guarded;
 use super::header::Header;
 use super::headers::Opened;
 use super::keyring::DataKey;
+use super::log::Log;
 use super::open::OpenOptions;
 use super::sealed::SealedFile;
-use super::transaction::{CommitFailure, ReadTransaction, WriteTransaction};
+use super::transaction::{ReadTransaction, WriteTransaction};
 use crate::base::sync::{Arc, Mutex, OnceLock, RwLock};
 #[cfg(any(test, feature = "testing"))]
 use crate::base::sync::{AtomicBool, Ordering};
@@ -26,7 +28,12 @@ pub(crate) struct Store {
     pub(super) file: Arc<SealedFile>,
     pub(super) unlocked: Mutex<Unlocked>,
     pub(super) options: OpenOptions,
+    pub(super) log: Mutex<Log>,
+    pub(super) life: u128,
+    pub(super) recovery: RecoveryReport,
     read_only: bool,
+    /// Whether redb's header says that it was closed.
+    pub(super) was_clean: bool,
     /// The first failure that made the store unusable for writing.
     failure: OnceLock<String>,
     /// Whether redb had to walk the file in opening it.
@@ -61,6 +68,7 @@ impl Store {
         read_only: bool,
         options: &OpenOptions,
     ) -> Result<Self> {
+        let was_clean = file.is_clean();
         let mut builder = redb::Database::builder();
         builder.set_cache_size(options.cache_bytes);
         #[cfg(any(test, feature = "testing"))]
@@ -72,10 +80,19 @@ impl Store {
         };
         let redb = guarded(
             || builder.create_with_backend(backend),
-            |error| damage_or(&file, || from_database(error)),
+            |error| match file.damage() {
+                Some(damage) => damaged(damage),
+                None => from_database(error),
+            },
         )?;
+        let life = u128::from_le_bytes(options.random.array()?);
+        let log = Log::new(file.layout(), life, 0, options.controls);
         Ok(Self {
             redb: RwLock::new(Some(redb)),
+            log: Mutex::new(log),
+            life,
+            recovery: RecoveryReport::default(),
+            was_clean,
             file,
             unlocked: Mutex::new(unlocked),
             options: options.clone(),
@@ -102,6 +119,16 @@ impl Store {
         &self.options
     }
 
+    /// Bytes of changes above which a transaction bypasses the log.
+    pub(crate) fn part_bytes_max(&self) -> usize {
+        Log::part_bytes_max(self.file.layout())
+    }
+
+    /// What opening had to do.
+    pub(crate) fn recovery(&self) -> RecoveryReport {
+        self.recovery
+    }
+
     pub(crate) fn is_read_only(&self) -> bool {
         self.read_only
     }
@@ -119,39 +146,17 @@ impl Store {
         if self.read_only {
             return Err(read_only());
         }
+        self.begin_write_any()
+    }
+
+    /// The same, also into the memory over a file that is only read.
+    pub(super) fn begin_write_any(&self) -> Result<WriteTransaction> {
         let redb = self.redb.read();
         let redb = redb.as_ref().ok_or_else(closed)?;
         self.check_failure()?;
         self.check_damage()?;
-        guarded(|| redb.try_begin_write(), from_transaction)
-            .map(|transaction| WriteTransaction::new(transaction, self.options.controls))
-    }
-
-    /// Commits. A failure whose outcome is unknown makes every later write fail.
-    pub(crate) fn commit(&self, transaction: WriteTransaction) -> Result<()> {
-        let headers_before = self.file.headers_written();
-        let committed = transaction.commit().and_then(|()| {
-            // The commit is not acknowledged before it would survive the loss of either superblock.
-            self.file
-                .mirror()
-                .map_err(|error| CommitFailure::Unknown(from_io(error, "the last sync failed")))
-        });
-        committed.map_err(|failure| match failure {
-            CommitFailure::RolledBack(error) => error,
-            CommitFailure::Unknown(error) => {
-                self.file.latch(&std::io::Error::other(error.to_string()));
-                // redb reads in committing, too. Without a new header the old one still counts.
-                let error = damage_or(&self.file, || error);
-                if error.is(ErrorKind::Corrupt) && self.file.headers_written() == headers_before {
-                    return self.fail(error);
-                }
-                Error::new(
-                    ErrorKind::OutcomeUnknown,
-                    "the commit failed after it may have become durable; open the database again \
-                     to see whether it did",
-                )
-                .because(self.fail(error))
-            }
+        guarded(|| redb.try_begin_write(), from_transaction).map(|transaction| {
+            WriteTransaction::new(transaction, self.part_bytes_max(), self.options.controls)
         })
     }
 
@@ -178,14 +183,31 @@ impl Store {
 
     /// Closes the file and reports what went wrong in doing so. Later calls give `Closed`.
     pub(crate) fn close(&self) -> Result<()> {
+        let is_open = self.redb.read().is_some();
+        if !is_open {
+            return Ok(());
+        }
+        let checkpointed = self.checkpoint();
+        if let Err(error) = &checkpointed {
+            // What redb has in memory is in the log; without a checkpoint it is not to be written.
+            self.file.latch(&std::io::Error::other(error.to_string()));
+        }
         let Some(redb) = self.redb.write().take() else {
             return Ok(());
         };
-        guarded(
+        let closed = guarded(
             || redb.close(),
-            |error| damage_or(&self.file, || from_database(error)),
-        )?;
-        self.check_failure()
+            |error| self.damage_or(|| from_database(error)),
+        );
+        self.check_failure().and(checkpointed).and(closed)
+    }
+
+    /// The damage that was read from the file, or where there was none, another error.
+    pub(super) fn damage_or(&self, other: impl FnOnce() -> Error) -> Error {
+        match self.file.damage() {
+            Some(damage) => damaged(damage),
+            None => other(),
+        }
     }
 
     /// Runs redb's own check on the live handle, as nothing ever should.
@@ -202,27 +224,12 @@ impl Store {
 }
 
 impl Drop for Store {
-    /// redb commits once more when it is dropped, and may panic over damaged trees in that.
+    /// Closes it as [`Store::close`] does. redb may panic over damaged trees in that.
     fn drop(&mut self) {
-        let redb = self.redb.get_mut().take();
-        let dropped = guarded(
-            || {
-                drop(redb);
-                Ok(())
-            },
-            |error: Error| error,
-        );
-        if let Err(error) = dropped {
-            self.fail(error);
+        let closed = guarded(|| self.close(), |error| error);
+        if let Err(error) = closed {
+            self.file.latch(&std::io::Error::other(error.to_string()));
         }
-    }
-}
-
-/// The damage that was read from the file, or where there was none, another error.
-fn damage_or(file: &SealedFile, other: impl FnOnce() -> Error) -> Error {
-    match file.damage() {
-        Some(damage) => damaged(damage),
-        None => other(),
     }
 }
 

@@ -6,7 +6,8 @@ use redb::{AccessGuard, ReadableTable, ReadableTableMetadata};
 
 use super::error::from_storage;
 use super::guard::{guarded, guarded_then};
-use crate::base::sync::{AtomicUsize, Ordering};
+use super::transaction::State;
+use crate::base::sync::Ordering;
 use crate::base::{Error, Result};
 
 type Slice = &'static [u8];
@@ -34,22 +35,24 @@ pub(crate) struct SnapshotTable(pub(super) redb::ReadOnlyTable<Slice, Slice>);
 /// A table of a write transaction. One handle at a time may have it open.
 pub(crate) struct WriteTable<'tx> {
     table: redb::Table<'tx, Slice, Slice>,
+    /// In the journal.
+    number: usize,
     open: Open<'tx>,
 }
 
 /// One of the handles and iterators that must be gone before their write transaction ends.
-pub(super) struct Open<'tx>(&'tx AtomicUsize);
+struct Open<'tx>(&'tx State);
 
 impl<'tx> Open<'tx> {
-    pub(super) fn new(count: &'tx AtomicUsize) -> Self {
-        count.fetch_add(1, Ordering::Relaxed);
-        Self(count)
+    fn new(state: &'tx State) -> Self {
+        state.open.fetch_add(1, Ordering::Relaxed);
+        Self(state)
     }
 }
 
 impl Drop for Open<'_> {
     fn drop(&mut self) {
-        self.0.fetch_sub(1, Ordering::Relaxed);
+        self.0.open.fetch_sub(1, Ordering::Relaxed);
     }
 }
 
@@ -151,9 +154,9 @@ impl<'a, 'tx> ReadTable<'a, 'tx> {
                 let range = guarded(
                     || ReadableTable::range::<&[u8]>(&table.table, bounds),
                     from_storage,
-                )?;
+                );
                 Ok(Range {
-                    range: Some(range),
+                    range: Some(table.open.0.note(range)?),
                     open: Some(Open::new(table.open.0)),
                 })
             }
@@ -165,34 +168,67 @@ impl<'a, 'tx> ReadTable<'a, 'tx> {
         match self {
             Self::Absent => Ok(0),
             Self::Snapshot(table) => guarded(|| table.0.len(), from_storage),
-            Self::Writing(table) => guarded(|| table.table.len(), from_storage),
+            Self::Writing(table) => {
+                let len = guarded(|| table.table.len(), from_storage);
+                table.open.0.note(len)
+            }
         }
     }
 }
 
 impl<'tx> WriteTable<'tx> {
-    pub(super) fn new(table: redb::Table<'tx, Slice, Slice>, count: &'tx AtomicUsize) -> Self {
+    pub(super) fn new(
+        table: redb::Table<'tx, Slice, Slice>,
+        number: usize,
+        state: &'tx State,
+    ) -> Self {
         Self {
             table,
-            open: Open::new(count),
+            number,
+            open: Open::new(state),
         }
     }
 
     fn peek(&self, key: &[u8]) -> Result<Option<Bytes<'_>>> {
-        let guard = guarded(|| self.table.get(key), from_storage)?;
+        let guard = self
+            .open
+            .0
+            .note(guarded(|| self.table.get(key), from_storage))?;
         Ok(guard.map(|guard| Bytes(Source::Lent(guard))))
     }
 
     /// Sets or, with `None`, removes the value under a key; says whether there was one before.
     ///
-    /// Every change of single entries goes through here.
+    /// Every change of single entries goes through here, and into the journal.
     pub(crate) fn change(&mut self, key: &[u8], value: Option<&[u8]>) -> Result<bool> {
-        let table = &mut self.table;
-        let change = || match value {
-            Some(value) => Ok(table.insert(key, value)?.is_some()),
-            None => Ok(table.remove(key)?.is_some()),
+        let (table, number, state) = (&mut self.table, self.number, self.open.0);
+        let change = || {
+            let before = match value {
+                Some(value) => table.insert(key, value)?,
+                None => table.remove(key)?,
+            };
+            let before = before.as_ref().map(AccessGuard::value);
+            if value.is_some() || before.is_some() {
+                state.journal.lock().changed(number, key, value, before);
+            }
+            Ok(before.is_some())
         };
-        guarded(change, from_storage)
+        state.note(guarded(change, from_storage))
+    }
+
+    /// The same without the journal: what undoes or repeats a change.
+    pub(super) fn apply(&mut self, key: &[u8], value: Option<&[u8]>) -> Result<()> {
+        let (table, state) = (&mut self.table, self.open.0);
+        let change = || match value {
+            Some(value) => table.insert(key, value).map(drop),
+            None => table.remove(key).map(drop),
+        };
+        state.note(guarded(change, from_storage))
+    }
+
+    /// Sets a row that follows from a commit, and is in no write set.
+    pub(super) fn set_row(&mut self, row: &[u8], value: &[u8]) -> Result<()> {
+        self.apply(row, Some(value))
     }
 
     /// Appends entries that are sorted, without repetition, and greater than every key there is.
@@ -202,14 +238,17 @@ impl<'tx> WriteTable<'tx> {
         &mut self,
         entries: impl Iterator<Item = Result<(K, V)>>,
     ) -> Result<()> {
+        let state = self.open.0;
+        state.journal.lock().bypass();
         let table = &mut self.table;
-        let mut cursor = guarded(
+        let cursor = guarded(
             move || table.upper_bound_mut(Bound::<&[u8]>::Unbounded),
             from_storage,
-        )?;
+        );
+        let mut cursor = state.note(cursor)?;
         for entry in entries {
             let (key, value) = entry?;
-            guarded(
+            let inserted = guarded(
                 || cursor.insert_before(key.as_ref(), value.as_ref()),
                 |error| match error {
                     redb::CursorError::Storage(error) => from_storage(error),
@@ -217,9 +256,10 @@ impl<'tx> WriteTable<'tx> {
                         Error::invalid("a bulk load is not in the order of its keys").because(other)
                     }
                 },
-            )?;
+            );
+            state.note(inserted)?;
         }
-        guarded(|| cursor.close(), from_storage)
+        state.note(guarded(|| cursor.close(), from_storage))
     }
 }
 
@@ -278,6 +318,9 @@ impl<'a> Range<'a> {
         );
         if !given {
             self.range = None;
+            if let (Some(open), Some(Err(error))) = (&self.open, &result) {
+                open.0.note_error(error);
+            }
         }
         result
     }

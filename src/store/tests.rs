@@ -6,7 +6,7 @@ use std::sync::atomic::{AtomicBool, Ordering};
 
 use super::create::on_disk;
 use super::disk::{Disk, MemoryDisk};
-use super::{ALL, OpenOptions, ReadTable, Store, WriteTransaction};
+use super::{ALL, Batch, OpenOptions, ReadTable, Store, WriteTransaction};
 use crate::base::{ErrorKind, Result};
 
 /// Bytes in memory that outlive their store, and fail when told to.
@@ -80,7 +80,26 @@ impl Disk for TestDisk {
 fn put(store: &Store, key: &[u8], value: &[u8]) -> Result<()> {
     let transaction = store.begin_write()?;
     transaction.open_table("t")?.change(key, Some(value))?;
-    store.commit(transaction)
+    commit(store, transaction)
+}
+
+fn commit(store: &Store, transaction: WriteTransaction) -> Result<()> {
+    match transaction.end_part() {
+        Ok(part) => {
+            let parts = &[part];
+            store.commit(
+                transaction,
+                &Batch {
+                    parts,
+                    synced: true,
+                },
+            )
+        }
+        Err(error) => {
+            transaction.abort();
+            Err(error)
+        }
+    }
 }
 
 fn keys(store: &Store) -> Vec<Vec<u8>> {
@@ -201,7 +220,7 @@ fn a_leaked_iterator_fails_its_transaction_and_the_next_does_not_wait_for_ever()
         table.change(b"b", Some(b"2")).unwrap();
         std::mem::forget(ReadTable::Writing(&table).range(ALL).unwrap());
     }
-    let error = store.commit(transaction).unwrap_err();
+    let error = commit(&store, transaction).unwrap_err();
     assert_eq!(error.kind(), ErrorKind::Invalid, "{error}");
     let error = put(&store, b"c", b"3").unwrap_err();
     assert_eq!(error.kind(), ErrorKind::Poisoned, "{error}");
@@ -216,7 +235,7 @@ fn a_leaked_table_fails_its_transaction_only() {
     let mut table = transaction.open_table("t").unwrap();
     table.change(b"b", Some(b"2")).unwrap();
     std::mem::forget(table);
-    let error = store.commit(transaction).unwrap_err();
+    let error = commit(&store, transaction).unwrap_err();
     assert_eq!(error.kind(), ErrorKind::Invalid, "{error}");
     put(&store, b"c", b"3").unwrap_or_else(|error| {
         assert_eq!(error.kind(), ErrorKind::Poisoned, "{error}");
@@ -235,7 +254,7 @@ fn a_change_left_half_done_cannot_be_committed() {
         .unwrap()
         .change(b"half", Some(b"1"))
         .unwrap();
-    let error = store.commit(transaction).unwrap_err();
+    let error = commit(&store, transaction).unwrap_err();
     assert_eq!(error.kind(), ErrorKind::Io, "{error}");
     assert!(keys(&store).is_empty());
     put(&store, b"whole", b"1").unwrap();

@@ -5,8 +5,9 @@ use redb::{Durability, TableDefinition};
 use super::controls::{Control, Controls};
 use super::error::{from_storage, from_table};
 use super::guard::guarded;
+use super::journal::{Journal, Part};
 use super::table::{SnapshotTable, WriteTable};
-use crate::base::sync::{AtomicUsize, Ordering};
+use crate::base::sync::{AtomicUsize, Mutex, OnceLock, Ordering};
 use crate::base::{Error, ErrorKind, Result};
 
 type Slice = &'static [u8];
@@ -33,11 +34,42 @@ impl ReadTransaction {
 /// the next opening; [`abort`](WriteTransaction::abort) sees to that.
 pub(crate) struct WriteTransaction {
     inner: redb::WriteTransaction,
+    pub(super) state: State,
+    controls: Controls,
+}
+
+/// What its tables tell it.
+pub(super) struct State {
     /// Handles and iterators alive.
-    open: AtomicUsize,
+    pub(super) open: AtomicUsize,
     /// Changes of several tables that were begun and not finished.
     unfinished: AtomicUsize,
-    controls: Controls,
+    /// The first failure of redb's: what it left behind cannot be committed.
+    broken: OnceLock<(ErrorKind, String)>,
+    pub(super) journal: Mutex<Journal>,
+}
+
+impl State {
+    /// Passes a result on, and remembers where redb failed.
+    pub(super) fn note<T>(&self, result: Result<T>) -> Result<T> {
+        if let Err(error) = &result {
+            self.note_error(error);
+        }
+        result
+    }
+
+    #[cold]
+    pub(super) fn note_error(&self, error: &Error) {
+        // Those two say that nothing was done.
+        if !matches!(error.kind(), ErrorKind::Invalid | ErrorKind::Limit) {
+            let _ = self.broken.set((error.kind(), error.to_string()));
+        }
+    }
+
+    /// What was half done was undone.
+    pub(super) fn forget_unfinished(&self) {
+        self.unfinished.store(0, Ordering::Relaxed);
+    }
 }
 
 /// A change of several tables that belong together. A transaction with an unfinished one (an error
@@ -60,51 +92,89 @@ pub(crate) enum CommitFailure {
 }
 
 impl WriteTransaction {
-    pub(super) fn new(inner: redb::WriteTransaction, controls: Controls) -> Self {
+    pub(super) fn new(
+        inner: redb::WriteTransaction,
+        part_bytes_max: usize,
+        controls: Controls,
+    ) -> Self {
         Self {
             inner,
-            open: AtomicUsize::new(0),
-            unfinished: AtomicUsize::new(0),
+            state: State {
+                open: AtomicUsize::new(0),
+                unfinished: AtomicUsize::new(0),
+                broken: OnceLock::new(),
+                journal: Mutex::new(Journal::new(part_bytes_max)),
+            },
             controls,
         }
     }
 
     /// Begins a change of several tables that belong together.
     pub(crate) fn begin_change(&self) -> Change<'_> {
-        self.unfinished.fetch_add(1, Ordering::Relaxed);
-        Change(&self.unfinished)
+        self.state.unfinished.fetch_add(1, Ordering::Relaxed);
+        Change(&self.state.unfinished)
     }
 
     /// Opens a table, creating an absent one. A table can be open once at a time. Costs about 1 us.
     pub(crate) fn open_table(&self, name: &str) -> Result<WriteTable<'_>> {
         let definition = TableDefinition::<Slice, Slice>::new(name);
-        let table = guarded(|| self.inner.open_table(definition), from_table)?;
-        Ok(WriteTable::new(table, &self.open))
+        let table = guarded(|| self.inner.open_table(definition), from_table);
+        let number = self.state.journal.lock().table(name);
+        Ok(WriteTable::new(
+            self.state.note(table)?,
+            number,
+            &self.state,
+        ))
     }
 
     /// Deletes a table with all that is in it, in time that grows with its pages.
     pub(crate) fn delete_table(&self, name: &str) -> Result<()> {
         let definition = TableDefinition::<Slice, Slice>::new(name);
-        guarded(|| self.inner.delete_table(definition), from_table)?;
+        let deleted = guarded(|| self.inner.delete_table(definition), from_table);
+        if self.state.note(deleted)? {
+            self.state.journal.lock().bypass();
+        }
         Ok(())
     }
 
-    /// Ends a transaction that changed nothing.
-    pub(crate) fn finish_unchanged(self) -> Result<()> {
-        let sound = self.check_sound();
-        abort(self.inner);
-        sound
+    /// What was done to the tables as such is not undone entry by entry.
+    pub(crate) fn cannot_undo(&self) {
+        self.state.journal.lock().cannot_undo();
     }
 
-    /// Whether nothing was leaked, and nothing left half done.
+    /// What was changed since the last part; it stays from now on, whatever follows.
+    ///
+    /// # Errors
+    /// Those of something that was leaked or left half done; what was changed must be undone then.
+    pub(crate) fn end_part(&self) -> Result<Part> {
+        self.check_sound()?;
+        Ok(self.state.journal.lock().take_part())
+    }
+
+    /// Whether handles or iterators were leaked, so that redb has what was changed in its hand still.
+    pub(crate) fn is_leaking(&self) -> bool {
+        self.state.open.load(Ordering::Relaxed) != 0
+    }
+
+    /// The first failure of redb's, after which nothing can be committed, and nothing undone.
+    pub(crate) fn check_unbroken(&self) -> Result<()> {
+        match self.state.broken.get() {
+            Some(_) if self.controls.has(Control::UndoAfterError) => Ok(()),
+            Some((kind, text)) => Err(Error::new(*kind, text.clone())),
+            None => Ok(()),
+        }
+    }
+
+    /// Whether nothing was leaked, nothing left half done, and nothing failed.
     fn check_sound(&self) -> Result<()> {
-        if self.open.load(Ordering::Relaxed) != 0 {
+        if self.is_leaking() {
             return Err(Error::invalid(
                 "a collection handle or an iterator was leaked (mem::forget?), so the transaction \
                  was rolled back",
             ));
         }
-        if self.unfinished.load(Ordering::Relaxed) != 0 {
+        self.check_unbroken()?;
+        if self.state.unfinished.load(Ordering::Relaxed) != 0 {
             return Err(Error::new(
                 ErrorKind::Io,
                 "an earlier operation of the transaction failed half way, so it was rolled back",
@@ -115,26 +185,35 @@ impl WriteTransaction {
 
     /// Makes everything durable and visible, or nothing.
     pub(super) fn commit(mut self) -> Result<(), CommitFailure> {
-        if let Err(error) = self.check_sound() {
-            abort(self.inner);
-            return Err(CommitFailure::RolledBack(error));
-        }
-        let durability = if self.controls.has(Control::AcknowledgeBeforeSync) {
-            Durability::None
-        } else {
-            Durability::Immediate
-        };
-        if let Err(error) = self.inner.set_durability(durability) {
-            abort(self.inner);
-            return Err(CommitFailure::RolledBack(
-                Error::new(ErrorKind::Io, "a durable commit was refused").because(error),
-            ));
-        }
         self.inner
             .set_two_phase_commit(!self.controls.has(Control::OnePhase));
         let quick_repair =
             !self.controls.has(Control::OnePhase) && !self.controls.has(Control::NoQuickRepair);
         self.inner.set_quick_repair(quick_repair);
+        let durability = if self.controls.has(Control::AcknowledgeBeforeSync) {
+            Durability::None
+        } else {
+            Durability::Immediate
+        };
+        self.finish(durability)
+    }
+
+    /// Makes everything visible: it is in the log, which makes it durable.
+    pub(super) fn publish(self) -> Result<(), CommitFailure> {
+        self.finish(Durability::None)
+    }
+
+    fn finish(mut self, durability: Durability) -> Result<(), CommitFailure> {
+        if let Err(error) = self.check_sound() {
+            abort(self.inner);
+            return Err(CommitFailure::RolledBack(error));
+        }
+        if let Err(error) = self.inner.set_durability(durability) {
+            abort(self.inner);
+            return Err(CommitFailure::RolledBack(
+                Error::new(ErrorKind::Io, "the commit was refused").because(error),
+            ));
+        }
         let inner = self.inner;
         let committed = guarded(
             || match inner.commit() {

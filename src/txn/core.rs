@@ -2,15 +2,29 @@
 
 use std::time::{Duration, Instant};
 
-use super::baton::Baton;
+use super::batch::Batch;
+use super::group::{ALONE, Group};
 use crate::base::clock;
 use crate::base::sync::{Arc, AtomicU64, Mutex, Ordering, RwLock};
 use crate::base::{Error, Result};
 use crate::collection::body::BodyOptions;
-use crate::schema::catalog::{
-    Catalog, REVISION_ROW, Records, SEQUENCE_ROW, SYSTEM_TABLE, StoredCollection, catalog_rows,
-};
-use crate::store::{ReadTable, ReadTransaction, Store};
+use crate::schema::catalog::{Catalog, REVISION_ROW, Records, StoredCollection, catalog_rows};
+use crate::store::{Control, ReadTable, ReadTransaction, SYSTEM_TABLE, Store};
+
+/// When a commit returns.
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
+#[non_exhaustive]
+pub enum Durability {
+    /// When the disk has it: it survives a power cut.
+    #[default]
+    Synced,
+    /// When the operating system has it: it survives the end of the process, however that comes, and
+    /// a power cut once anything else was synced: the next synced commit,
+    /// [`Database::sync`](crate::Database::sync), a checkpoint, or the interval that
+    /// [`Builder::sync_interval`](crate::Builder::sync_interval) sets. Commits are never lost out of
+    /// order.
+    Buffered,
+}
 
 /// An open database.
 #[derive(Debug)]
@@ -21,7 +35,9 @@ pub(crate) struct Core {
     sequence: AtomicU64,
     /// The greatest revision that a write transaction was given, committed or not.
     revision: AtomicU64,
-    pub(crate) baton: Arc<Baton>,
+    pub(crate) group: Arc<Group<Batch>>,
+    /// Of commits that do not say otherwise.
+    pub(crate) durability: Durability,
     pub(crate) body_bytes_max: usize,
     readers: Mutex<Readers>,
 }
@@ -45,7 +61,7 @@ struct Readers {
 
 impl Core {
     /// Loads what every handle needs from a store.
-    pub(crate) fn new(store: Store, body_bytes_max: usize) -> Result<Self> {
+    pub(crate) fn new(store: Store, body_bytes_max: usize, durability: Durability) -> Result<Self> {
         let transaction = store.begin_read()?;
         let Loaded {
             catalog,
@@ -61,7 +77,8 @@ impl Core {
             }),
             sequence: AtomicU64::new(sequence),
             revision: AtomicU64::new(revision),
-            baton: Arc::default(),
+            group: Arc::default(),
+            durability,
             body_bytes_max,
             readers: Mutex::default(),
         })
@@ -77,6 +94,12 @@ impl Core {
             _ => &catalogs.current,
         };
         Ok((transaction, catalog.clone()))
+    }
+
+    /// Does what nobody may write meanwhile.
+    pub(crate) fn alone<R>(&self, act: impl FnOnce(&Store) -> Result<R>) -> Result<R> {
+        let _turn = self.group.take(ALONE)?;
+        act(&self.store)
     }
 
     pub(crate) fn catalog(&self) -> Arc<Catalog> {
@@ -108,6 +131,9 @@ impl Core {
             None => commit()?,
             Some(changed) => {
                 let _announced = self.announce(sequence, changed.clone());
+                if self.store.options().controls.has(Control::EarlyCatalog) {
+                    self.catalogs.write().current = changed.clone();
+                }
                 commit()?;
                 self.catalogs.write().current = changed;
             }
@@ -120,6 +146,11 @@ impl Core {
     fn announce(&self, sequence: u64, catalog: Arc<Catalog>) -> Announced<'_> {
         self.catalogs.write().coming = Some((sequence, catalog));
         Announced(self)
+    }
+
+    /// Whether errors are told before the fate of their batch is known, as they never should.
+    pub(crate) fn tells_early(&self) -> bool {
+        self.store.options().controls.has(Control::EarlyError)
     }
 
     pub(crate) fn body_options(&self, info: &Records) -> BodyOptions {
@@ -191,7 +222,7 @@ fn load(transaction: &ReadTransaction) -> Result<Loaded> {
             .ok_or_else(|| Error::corrupt("a name in the catalog is not UTF-8"))?;
         members.push(StoredCollection::decode(name, &value)?);
     }
-    let sequence = read_number(table, SEQUENCE_ROW)?.unwrap_or(0);
+    let sequence = stored_sequence(transaction)?;
     Ok(Loaded {
         catalog: Catalog::new(members),
         sequence,
@@ -201,10 +232,7 @@ fn load(transaction: &ReadTransaction) -> Result<Loaded> {
 
 /// The sequence of the commit that a snapshot shows.
 fn stored_sequence(transaction: &ReadTransaction) -> Result<u64> {
-    match transaction.open_table(SYSTEM_TABLE)? {
-        Some(table) => Ok(read_number(ReadTable::Snapshot(&table), SEQUENCE_ROW)?.unwrap_or(0)),
-        None => Ok(0),
-    }
+    Ok(transaction.last_commit()?.map_or(0, |id| id.sequence()))
 }
 
 /// A number in a row of the system table.

@@ -5,15 +5,15 @@ use std::collections::BTreeMap;
 use std::marker::PhantomData;
 use std::panic::{AssertUnwindSafe, catch_unwind, resume_unwind};
 
-use super::baton::Held;
-use super::core::{Core, read_number};
+use super::batch::{Batch, Leaving};
+use super::core::{Core, Durability, read_number};
+use super::group::{Ask, Turn, Verdict};
 use crate::base::sync::Arc;
-use crate::base::{Error, ErrorKind, Result};
+use crate::base::{CommitId, Error, ErrorKind, Result};
 use crate::schema::catalog::{
-    Catalog, Member, NEXT_ID_ROW, REVISION_ROW, SEQUENCE_ROW, SYSTEM_TABLE, StoredCollection,
-    auto_row, catalog_row,
+    Catalog, Member, NEXT_ID_ROW, REVISION_ROW, StoredCollection, auto_row, catalog_row,
 };
-use crate::store::{ReadTable, WriteTransaction};
+use crate::store::{ReadTable, SYSTEM_TABLE, WriteTransaction};
 
 /// A write transaction: it sees its own changes, and nobody else does until it commits.
 ///
@@ -23,19 +23,18 @@ use crate::store::{ReadTable, WriteTransaction};
 pub struct WriteTx {
     pub(crate) core: Arc<Core>,
     /// `None` once it has ended.
-    transaction: Option<WriteTransaction>,
+    writing: Option<Writing>,
     /// The catalog as this transaction has it.
     catalog: RefCell<Arc<Catalog>>,
     catalog_changed: Cell<bool>,
     changed: Cell<bool>,
+    durability: Cell<Durability>,
     /// The sequence that its commit will have.
     sequence: u64,
     /// The revision of everything it writes.
     revision: u64,
     /// Greatest automatic keys, by collection id, as far as they were used.
     counters: RefCell<BTreeMap<u32, Counter>>,
-    /// Given back when everything else is done.
-    _baton: Held,
     _stays_on_its_thread: PhantomData<*const ()>,
 }
 
@@ -45,31 +44,46 @@ struct Counter {
     changed: bool,
 }
 
+/// A turn, and what is written in it.
+struct Writing {
+    turn: Turn<Batch>,
+    batch: Batch,
+}
+
 impl WriteTx {
-    pub(crate) fn begin(core: &Arc<Core>) -> Result<Self> {
+    pub(crate) fn begin(core: &Arc<Core>, ask: Ask) -> Result<Self> {
         // Read-only and closed databases say so without waiting.
         if core.store.is_read_only() {
             core.store.begin_write()?;
         }
-        let baton = core.baton.take()?;
-        let sequence = core.sequence().checked_add(1).ok_or_else(|| {
-            Error::corrupt(format!(
-                "the sequence of the last commit is {}, more than any can be: its row in the \
-                 system table is damaged; restore from a backup",
-                u64::MAX
-            ))
-        })?;
-        let transaction = core.store.begin_write()?;
+        let (turn, joined) = core.group.take(ask)?;
+        let batch = match joined {
+            Some(batch) => batch,
+            None => Batch::begin(core)?,
+        };
+        let writing = Writing { turn, batch };
+        let (sequence, revision) = match writing.batch.next_sequence() {
+            Ok(sequence) => (sequence, core.next_revision()),
+            Err(error) => (0, Err(error)),
+        };
+        let revision = match revision {
+            Ok(revision) => revision,
+            Err(error) => {
+                // Others may have an interest in what is there.
+                writing.leave(core);
+                return Err(error);
+            }
+        };
         Ok(Self {
             core: core.clone(),
-            transaction: Some(transaction),
-            catalog: RefCell::new(core.catalog()),
+            catalog: RefCell::new(writing.batch.catalog().clone()),
+            writing: Some(writing),
             catalog_changed: Cell::new(false),
             changed: Cell::new(false),
+            durability: Cell::new(core.durability),
             sequence,
-            revision: core.next_revision()?,
+            revision,
             counters: RefCell::default(),
-            _baton: baton,
             _stays_on_its_thread: PhantomData,
         })
     }
@@ -77,21 +91,23 @@ impl WriteTx {
     /// Runs a closure in a transaction of its own: `Ok` commits, `Err` and a panic roll back.
     pub(crate) fn run<R, E: From<Error>>(
         core: &Arc<Core>,
+        ask: Ask,
         closure: impl FnOnce(&Self) -> Result<R, E>,
     ) -> Result<R, E> {
-        let tx = Self::begin(core)?;
+        let mut tx = Self::begin(core, ask)?;
         // The panic is caught so that redb's transaction ends on a thread that does not unwind.
         match catch_unwind(AssertUnwindSafe(|| closure(&tx))) {
             Ok(Ok(result)) => {
-                tx.commit()?;
+                tx.end(true)?;
                 Ok(result)
             }
             Ok(Err(error)) => {
-                tx.rollback();
+                // What the closure saw may be gone with its batch, and its error would mislead.
+                tx.end(false)?;
                 Err(error)
             }
             Err(panic) => {
-                tx.rollback();
+                let _ = tx.end(false);
                 resume_unwind(panic)
             }
         }
@@ -100,28 +116,67 @@ impl WriteTx {
     /// Makes all changes durable and visible. When it returns an error other than
     /// [`OutcomeUnknown`](crate::ErrorKind::OutcomeUnknown), nothing was changed.
     pub fn commit(mut self) -> Result<()> {
-        if self.changed.get() {
-            self.write_counters()?;
-        }
-        let Some(transaction) = self.transaction.take() else {
-            return Err(ended());
-        };
-        if !self.changed.get() {
-            transaction.finish_unchanged()?;
-            return Ok(());
-        }
-        let catalog = self
-            .catalog_changed
-            .get()
-            .then(|| self.catalog.borrow().clone());
-        self.core.publish(catalog, self.sequence, || {
-            self.core.store.commit(transaction)
-        })
+        self.end(true)
     }
 
     /// Undoes all changes, as dropping does.
     pub fn rollback(self) {
         drop(self);
+    }
+
+    /// Whether the commit of this transaction waits until the disk has it: as the builder says, unless
+    /// this is called.
+    pub fn set_durability(&self, durability: Durability) {
+        self.durability.set(durability);
+    }
+
+    /// Ends it: with a commit, or undoing everything. Returns when it is known what became of all that
+    /// it has seen.
+    fn end(&mut self, commit: bool) -> Result<()> {
+        let leaving = if commit { self.leaving() } else { Ok(None) };
+        let Some(mut writing) = self.writing.take() else {
+            return Err(ended());
+        };
+        let own = match leaving {
+            Ok(Some(leaving)) => {
+                writing.batch.keep(leaving);
+                Ok(())
+            }
+            Ok(None) => writing.undo(&self.core, Ok(())),
+            Err(error) => writing.undo(&self.core, Err(error)),
+        };
+        let fate = writing.batch.fate();
+        if self.core.tells_early() && own.is_err() {
+            writing.leave(&self.core);
+            return own;
+        }
+        writing.leave(&self.core);
+        self.outcome(fate.wait()).and(own)
+    }
+
+    /// What is to be committed, `None` where nothing was changed.
+    fn leaving(&self) -> Result<Option<Leaving>> {
+        if self.changed.get() {
+            self.write_counters()?;
+        }
+        let part = self.transaction()?.end_part()?;
+        let changed = self.catalog_changed.get();
+        Ok(self.changed.get().then(|| Leaving {
+            part,
+            catalog: changed.then(|| self.catalog()),
+            synced: self.durability.get() == Durability::Synced,
+        }))
+    }
+
+    fn outcome(&self, verdict: Verdict) -> Result<()> {
+        match verdict {
+            Verdict::Committed => Ok(()),
+            Verdict::Failed(ErrorKind::OutcomeUnknown, cause) => {
+                let id = self.core.store.commit_id(self.sequence);
+                Err(Error::new(ErrorKind::OutcomeUnknown, cause.to_string()).about(id))
+            }
+            Verdict::Failed(kind, cause) => Err(Error::new(kind, cause.to_string())),
+        }
     }
 
     /// The sequence that its commit will have: one more than the last. A transaction that is rolled
@@ -139,8 +194,15 @@ impl WriteTx {
         self.revision
     }
 
+    /// The name of its commit, to ask for its [`outcome`](crate::Database::outcome) later.
+    #[must_use]
+    pub fn commit_id(&self) -> CommitId {
+        self.core.store.commit_id(self.sequence)
+    }
+
     pub(crate) fn transaction(&self) -> Result<&WriteTransaction> {
-        self.transaction.as_ref().ok_or_else(ended)
+        let writing = self.writing.as_ref().ok_or_else(ended)?;
+        writing.batch.transaction()
     }
 
     pub(crate) fn catalog(&self) -> Arc<Catalog> {
@@ -155,6 +217,8 @@ impl WriteTx {
     /// Stores a collection or bucket, new or in its old place.
     pub(crate) fn store_member(&self, name: &str, stored: StoredCollection) -> Result<Member> {
         self.mark_changed();
+        // Its tables come to be as they are opened.
+        self.transaction()?.cannot_undo();
         let row = stored.encode()?;
         let member = stored.resolve(name)?;
         self.transaction()?
@@ -246,7 +310,6 @@ impl WriteTx {
 
     fn write_counters(&self) -> Result<()> {
         let mut system = self.transaction()?.open_table(SYSTEM_TABLE)?;
-        system.change(SEQUENCE_ROW, Some(&self.sequence.to_le_bytes()))?;
         system.change(REVISION_ROW, Some(&self.revision.to_le_bytes()))?;
         for (id, counter) in self
             .counters
@@ -266,10 +329,38 @@ impl WriteTx {
     }
 }
 
+impl Writing {
+    /// Undoes what this transaction did, and passes on its result.
+    fn undo(&mut self, core: &Core, own: Result<()>) -> Result<()> {
+        if let Err(error) = self.batch.undo(core) {
+            self.batch.fail(error);
+        }
+        own
+    }
+
+    /// Gives the turn to the next, with the batch where it may go on; or ends the batch.
+    fn leave(self, core: &Core) {
+        let Self { turn, batch } = self;
+        if batch.is_empty() {
+            // Nobody else has an interest in it. Whoever comes next has a batch of their own.
+            batch.finish(core);
+            return;
+        }
+        let last = if batch.is_open(core) {
+            turn.pass(batch)
+        } else {
+            Some((turn, batch))
+        };
+        if let Some((_turn, batch)) = last {
+            batch.finish(core);
+        }
+    }
+}
+
 impl Drop for WriteTx {
     fn drop(&mut self) {
-        if let Some(transaction) = self.transaction.take() {
-            transaction.abort();
+        if self.writing.is_some() {
+            let _ = self.end(false);
         }
     }
 }

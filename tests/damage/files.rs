@@ -19,6 +19,8 @@ pub const BLOCK: usize = 4136;
 pub struct Sample {
     pub name: &'static str,
     pub encrypted: bool,
+    /// Whether it was closed.
+    pub clean: bool,
     pub bytes: Vec<u8>,
     pub contents: Contents,
     /// The whole file after each commit before the last, oldest first.
@@ -44,6 +46,7 @@ impl Sample {
                 (true, true) => "encrypted, closed",
             },
             encrypted,
+            clean,
             bytes,
             contents,
             older,

@@ -128,7 +128,8 @@ fn report(sample: &Sample, number: u64, bytes: &[u8], wrong: &mut Vec<String>) -
 /// though not one header had been written.
 #[test]
 fn a_commit_that_meets_a_damaged_block_is_rolled_back_and_says_so() {
-    for sample in Sample::all(12) {
+    // Opening one that was not closed replays its log, and meets the block in that.
+    for sample in Sample::all(12).filter(|sample| sample.clean) {
         let mut met = 0;
         for number in (1..=sample.blocks()).filter(|number| sample.is_written(*number)) {
             let mut bytes = sample.bytes.clone();

@@ -54,7 +54,7 @@ fn transactions(number: u64) -> Vec<Vec<Step>> {
 }
 
 /// So many subsets that each counts, and so few that many histories have their turn.
-const USUAL: Rule = Rule {
+pub const USUAL: Rule = Rule {
     all_up_to: 5,
     random: 8,
     again_in: 50,

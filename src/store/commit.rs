@@ -1,0 +1,344 @@
+//! How does a transaction become durable, and visible? Log first, then publish; or by a checkpoint.
+//!
+//! 1. The transactions of a batch were applied to one redb transaction. Their frames are appended to the
+//!    log and synced, once for all of them.
+//! 2. Only then redb commits, in memory: readers see nothing that could still be lost, and nothing that
+//!    can fail stands between the sync and the commit. A failure after the sync means that the outcome is
+//!    unknown until the file is opened again, never that it was rolled back.
+//! 3. A checkpoint is a durable commit of redb's. The log begins anew when it has returned, not before.
+//!    It stands instead of frames for the first batch of a life, which enters the life into the tables;
+//!    when the log is three quarters full; and for what is large or cannot be said as entries.
+
+use super::controls::Control;
+use super::error::from_io;
+use super::journal::Part;
+use super::log::{self, Log};
+use super::store::Store;
+use super::transaction::{CommitFailure, WriteTransaction};
+use crate::base::{CommitId, Error, ErrorKind, Result};
+
+/// What was done in opening a database that was not closed.
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
+#[non_exhaustive]
+pub struct RecoveryReport {
+    /// Transactions that were in the commit log, and are in the tables since.
+    pub replayed: u64,
+    /// The last commit that the database had when it was opened; 0 where it never had one.
+    pub sequence: u64,
+}
+
+/// What became of a commit.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+#[non_exhaustive]
+pub enum Outcome {
+    /// It is in the database.
+    Committed,
+    /// It is not, and never will be.
+    RolledBack,
+    /// Nobody knows any more: 64 openings with commits are remembered.
+    Forgotten,
+}
+
+/// The transactions of a batch, in order.
+pub(crate) struct Batch<'a> {
+    pub(crate) parts: &'a [Part],
+    /// Whether it is durable when it is acknowledged.
+    pub(crate) synced: bool,
+}
+
+impl Store {
+    /// Commits the transactions that were applied to `transaction`. A failure whose outcome is unknown
+    /// makes every later write fail.
+    pub(crate) fn commit(&self, transaction: WriteTransaction, batch: &Batch<'_>) -> Result<()> {
+        let mut log = self.log.lock();
+        let last = log.last() + batch.parts.len() as u64;
+        let bypass = batch.parts.iter().any(Part::is_bypass);
+        if bypass || !log.is_begun() || !log.takes(batch.parts) {
+            return self.commit_by_checkpoint(&mut log, transaction, last);
+        }
+        let transaction = self.with_last_commit(transaction, last)?;
+        self.log_and_publish(&mut log, transaction, batch)
+            .map_err(|error| {
+                if self.options.controls.has(Control::RolledBackAfterSync) {
+                    return error;
+                }
+                self.outcome_unknown(error)
+            })?;
+        if batch.synced {
+            // Without it the last frame is only less well protected; nothing depends on it.
+            let _ = log.mark(self.file.owner(), self.file.seal());
+        }
+        Ok(())
+    }
+
+    /// Enters a commit into its own transaction. Whatever fails behind this is an outcome that is not
+    /// known.
+    fn with_last_commit(
+        &self,
+        transaction: WriteTransaction,
+        last: u64,
+    ) -> Result<WriteTransaction> {
+        let entered = transaction
+            .set_last_commit(CommitId::new(self.life, last))
+            .and_then(|()| transaction.check_unbroken());
+        match entered {
+            Ok(()) => Ok(transaction),
+            Err(error) => {
+                transaction.abort();
+                Err(error)
+            }
+        }
+    }
+
+    fn log_and_publish(
+        &self,
+        log: &mut Log,
+        transaction: WriteTransaction,
+        batch: &Batch<'_>,
+    ) -> Result<()> {
+        let controls = self.options.controls;
+        let publish = |transaction: WriteTransaction| {
+            transaction.publish().map_err(|failure| match failure {
+                CommitFailure::RolledBack(error) | CommitFailure::Unknown(error) => error,
+            })
+        };
+        if controls.has(Control::FrameAfterCommit) {
+            publish(transaction)?;
+            self.append(log, batch)?;
+            return self.sync_log(log, batch.synced);
+        }
+        self.append(log, batch)?;
+        if controls.has(Control::PublishBeforeSync) {
+            publish(transaction)?;
+            return self.sync_log(log, batch.synced);
+        }
+        self.sync_log(log, batch.synced)?;
+        publish(transaction)
+    }
+
+    fn append(&self, log: &mut Log, batch: &Batch<'_>) -> Result<()> {
+        log.append(self.file.owner(), self.file.seal(), batch.parts)
+            .map_err(|error| {
+                // It may be in the file in part, and become durable with whatever is synced next.
+                self.file.latch(&error);
+                from_io(error, "the commit log cannot be written")
+            })
+    }
+
+    fn sync_log(&self, log: &mut Log, wanted: bool) -> Result<()> {
+        if wanted && !self.options.controls.has(Control::NoLogSync) {
+            self.file
+                .sync_all()
+                .map_err(|error| from_io(error, "the commit log cannot be made durable"))?;
+            log.synced();
+        }
+        Ok(())
+    }
+
+    fn commit_by_checkpoint(
+        &self,
+        log: &mut Log,
+        transaction: WriteTransaction,
+        last: u64,
+    ) -> Result<()> {
+        let transaction = self.with_last_commit(transaction, last)?;
+        if self.options.controls.has(Control::EarlyRestart) {
+            log.restart(last);
+        }
+        self.commit_durably(transaction)?;
+        log.restart(last);
+        Ok(())
+    }
+
+    /// Makes a transaction durable and visible, with everything that was committed before it.
+    pub(crate) fn commit_durably(&self, transaction: WriteTransaction) -> Result<()> {
+        let headers_before = self.file.headers_written();
+        let committed = transaction.commit().and_then(|()| {
+            // The commit is not acknowledged before it would survive the loss of either superblock.
+            self.file
+                .mirror()
+                .map_err(|error| CommitFailure::Unknown(from_io(error, "the last sync failed")))
+        });
+        committed.map_err(|failure| match failure {
+            CommitFailure::RolledBack(error) => error,
+            CommitFailure::Unknown(error) => {
+                let error = self.damage_or(|| error);
+                // redb reads in committing, too. Without a new header the old one still counts.
+                if error.is(ErrorKind::Corrupt) && self.file.headers_written() == headers_before {
+                    self.file.latch(&std::io::Error::other(error.to_string()));
+                    return self.fail(error);
+                }
+                self.outcome_unknown(error)
+            }
+        })
+    }
+
+    /// The error of a commit that failed at the wrong moment; nothing is written from now on.
+    fn outcome_unknown(&self, error: Error) -> Error {
+        self.file.latch(&std::io::Error::other(error.to_string()));
+        Error::new(
+            ErrorKind::OutcomeUnknown,
+            "the commit failed after it may have become durable; open the database again and ask \
+             for its outcome",
+        )
+        .because(self.fail(error))
+    }
+
+    /// Makes the log's frames part of the tables, durably, so that opening has nothing to replay. Takes
+    /// three syncs, or nothing where the log is empty. The caller holds the baton.
+    ///
+    /// What was committed stays committed if it fails.
+    pub(crate) fn checkpoint(&self) -> Result<()> {
+        let mut log = self.log.lock();
+        if !log.is_pending() {
+            return Ok(());
+        }
+        let transaction = self.begin_write()?;
+        self.commit_durably(transaction).map_err(|error| {
+            let cause = std::error::Error::source(&error).map(ToString::to_string);
+            match (error.kind(), cause) {
+                // The log has all of it.
+                (ErrorKind::OutcomeUnknown, Some(cause)) => {
+                    Error::new(ErrorKind::Io, "the checkpoint failed").because(cause)
+                }
+                _ => error,
+            }
+        })?;
+        let last = log.last();
+        log.restart(last);
+        Ok(())
+    }
+
+    /// Makes everything durable that was committed. The caller holds the baton.
+    pub(crate) fn sync(&self) -> Result<()> {
+        self.check_failure()?;
+        let mut log = self.log.lock();
+        if log.is_synced() {
+            return Ok(());
+        }
+        self.sync_log(&mut log, true)
+            .map_err(|error| self.fail(error))?;
+        let _ = log.mark(self.file.owner(), self.file.seal());
+        Ok(())
+    }
+
+    /// Whether everything is durable that was committed.
+    pub(crate) fn is_synced(&self) -> bool {
+        self.log.lock().is_synced()
+    }
+
+    /// The name of the commit with that sequence in this life.
+    pub(crate) fn commit_id(&self, sequence: u64) -> CommitId {
+        CommitId::new(self.life, sequence)
+    }
+
+    /// What became of a commit of this life or an earlier one.
+    pub(crate) fn outcome(&self, id: CommitId) -> Result<Outcome> {
+        let of = |last: CommitId| {
+            if id.sequence() <= last.sequence() {
+                return Outcome::Committed;
+            }
+            Outcome::RolledBack
+        };
+        let snapshot = self.begin_read()?;
+        let last = snapshot.last_commit()?;
+        if id.life() == self.life {
+            let last = last.filter(|last| last.life() == id.life());
+            if last.is_some_and(|last| of(last) == Outcome::Committed) {
+                return Ok(Outcome::Committed);
+            }
+            // The commit that failed may be in the log.
+            self.check_failure()?;
+            return Ok(Outcome::RolledBack);
+        }
+        let mut known = snapshot.lives()?.into_iter().chain(last).rev();
+        let lived = known.find(|last| last.life() == id.life());
+        Ok(lived.map_or(Outcome::Forgotten, of))
+    }
+
+    /// Brings back what is in the log, in one transaction that is durable before anything else is
+    /// written. Read-only, it goes into the memory over the file.
+    ///
+    /// # Errors
+    /// [`Full`](ErrorKind::Full) when there is no room for it; the file stays as it is.
+    pub(super) fn recover(&mut self) -> Result<()> {
+        let controls = self.options.controls;
+        let Some(after) = self.begin_read()?.last_commit()? else {
+            return Ok(());
+        };
+        let layout = self.file.layout();
+        let life = self.life;
+        *self.log.lock() = Log::new(layout, life, after.sequence(), controls);
+        self.recovery.sequence = after.sequence();
+        if controls.has(Control::ReplayOnlyUnclean) && self.was_clean {
+            return Ok(());
+        }
+        let payloads = log::scan(self.file.owner(), self.file.seal(), layout, after)?;
+        if payloads.is_empty() {
+            return Ok(());
+        }
+        if controls.has(Control::LifeBeforeReplay) && !self.is_read_only() {
+            let transaction = self.begin_write_any()?;
+            transaction.set_last_commit(CommitId::new(life, after.sequence()))?;
+            self.commit_durably(transaction)?;
+        }
+        let last = after.sequence() + payloads.len() as u64;
+        self.replay(&payloads, last).map_err(|error| {
+            let full = error.is(ErrorKind::Full)
+                || std::error::Error::source(&error)
+                    .and_then(|source| source.downcast_ref::<Error>())
+                    .is_some_and(|source| source.is(ErrorKind::Full));
+            if full {
+                return Error::new(
+                    ErrorKind::Full,
+                    "there is no room to bring back what the commit log holds; nothing is lost: \
+                         make room and open it again",
+                )
+                .because(error);
+            }
+            error
+        })?;
+        self.recovery.replayed = payloads.len() as u64;
+        self.recovery.sequence = last;
+        self.log.lock().restart(last);
+        Ok(())
+    }
+
+    fn replay(&self, payloads: &[Vec<u8>], last: u64) -> Result<()> {
+        let transaction = self.begin_write_any()?;
+        let applied = payloads
+            .iter()
+            .try_for_each(|payload| transaction.apply(payload));
+        if let Err(error) = applied {
+            transaction.abort();
+            return Err(error);
+        }
+        let transaction = self.with_last_commit(transaction, last)?;
+        if self.is_read_only() {
+            return transaction.publish().map_err(|failure| match failure {
+                CommitFailure::RolledBack(error) | CommitFailure::Unknown(error) => error,
+            });
+        }
+        self.commit_durably(transaction)
+    }
+
+    /// A transaction that has what those before the failed one of a batch did, and nothing else.
+    pub(crate) fn begin_again(
+        &self,
+        failed: WriteTransaction,
+        parts: &[Part],
+    ) -> Result<WriteTransaction> {
+        failed.abort();
+        let transaction = self.begin_write()?;
+        let applied = parts
+            .iter()
+            .try_for_each(|part| transaction.apply(&part.payload));
+        match applied {
+            Ok(()) => Ok(transaction),
+            Err(error) => {
+                transaction.abort();
+                Err(error)
+            }
+        }
+    }
+}

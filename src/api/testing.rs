@@ -9,6 +9,7 @@ use crate::store::Random;
 pub use crate::store::{
     Access, CipherKind, Control, Controls, Disk, OpenError, Volume, sealed_backend,
 };
+use crate::txn::write::WriteTx;
 
 impl Builder {
     /// Files are those of this volume.
@@ -36,7 +37,20 @@ impl Builder {
     }
 }
 
+/// What a transaction does.
+pub type Closure<'c> = Box<dyn FnOnce(&WriteTx) -> Result<()> + 'c>;
+
 impl Database {
+    /// Runs closures one after the other in one batch, as threads do that wait for each other; gives
+    /// what each of them would get. A batch closes early for the reasons that it always has: closures
+    /// that are left over are not run, and have no result.
+    pub fn write_together<'c>(
+        &self,
+        closures: impl IntoIterator<Item = Closure<'c>>,
+    ) -> Result<Vec<Result<()>>> {
+        WriteTx::run_together(&self.core, closures)
+    }
+
     /// Whether redb had to walk the file in opening it, as it never should.
     #[must_use]
     pub fn was_repaired(&self) -> bool {

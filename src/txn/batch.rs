@@ -97,11 +97,15 @@ impl Batch {
 
     /// Whether another transaction may join.
     pub(crate) fn is_open(&self, core: &Core) -> bool {
+        self.has_room(core) && clock::instant().duration_since(self.began) < AGE_MAX
+    }
+
+    /// The same, however old it is.
+    pub(crate) fn has_room(&self, core: &Core) -> bool {
         self.failure.is_none()
             && self.members < MEMBERS_MAX
             && !self.parts.last().is_some_and(Part::is_bypass)
             && self.bytes < core.store.part_bytes_max()
-            && clock::instant().duration_since(self.began) < AGE_MAX
     }
 
     /// Takes what a transaction did.

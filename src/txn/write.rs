@@ -7,6 +7,8 @@ use std::panic::{AssertUnwindSafe, catch_unwind, resume_unwind};
 
 use super::batch::{Batch, Leaving};
 use super::core::{Core, Durability, read_number};
+#[cfg(feature = "testing")]
+use super::group::ALONE;
 use super::group::{Ask, Turn, Verdict};
 use crate::base::sync::Arc;
 use crate::base::{CommitId, Error, ErrorKind, Result};
@@ -61,7 +63,11 @@ impl WriteTx {
             Some(batch) => batch,
             None => Batch::begin(core)?,
         };
-        let writing = Writing { turn, batch };
+        Self::join(core, Writing { turn, batch })
+    }
+
+    /// The next transaction of a batch.
+    fn join(core: &Arc<Core>, writing: Writing) -> Result<Self> {
         let (sequence, revision) = match writing.batch.next_sequence() {
             Ok(sequence) => (sequence, core.next_revision()),
             Err(error) => (0, Err(error)),
@@ -113,6 +119,33 @@ impl WriteTx {
         }
     }
 
+    /// Runs closures one after the other in one batch, as threads do that wait for each other.
+    #[cfg(feature = "testing")]
+    pub(crate) fn run_together<'c>(
+        core: &Arc<Core>,
+        closures: impl IntoIterator<Item = Box<dyn FnOnce(&Self) -> Result<()> + 'c>>,
+    ) -> Result<Vec<Result<()>>> {
+        let (turn, _) = core.group.take(ALONE)?;
+        let batch = Batch::begin(core)?;
+        let fate = batch.fate();
+        let mut writing = Writing { turn, batch };
+        let mut ended = Vec::new();
+        for closure in closures {
+            let mut tx = Self::join(core, writing)?;
+            let result = closure(&tx);
+            let (left, own) = tx.conclude(result.is_ok())?;
+            ended.push((tx, result.and(own)));
+            writing = left;
+            if !writing.batch.has_room(core) {
+                break;
+            }
+        }
+        writing.batch.finish(core);
+        let verdict = fate.wait();
+        let outcome = |(tx, own): (Self, _)| tx.outcome(verdict.clone()).and(own);
+        Ok(ended.into_iter().map(outcome).collect())
+    }
+
     /// Makes all changes durable and visible. When it returns an error other than
     /// [`OutcomeUnknown`](crate::ErrorKind::OutcomeUnknown), nothing was changed.
     pub fn commit(mut self) -> Result<()> {
@@ -133,10 +166,20 @@ impl WriteTx {
     /// Ends it: with a commit, or undoing everything. Returns when it is known what became of all that
     /// it has seen.
     fn end(&mut self, commit: bool) -> Result<()> {
+        let (writing, own) = self.conclude(commit)?;
+        let fate = writing.batch.fate();
+        if self.core.tells_early() && own.is_err() {
+            writing.leave(&self.core);
+            return own;
+        }
+        writing.leave(&self.core);
+        self.outcome(fate.wait()).and(own)
+    }
+
+    /// Leaves to its batch what it did, or undoes it; gives what it failed with by itself.
+    fn conclude(&mut self, commit: bool) -> Result<(Writing, Result<()>)> {
         let leaving = if commit { self.leaving() } else { Ok(None) };
-        let Some(mut writing) = self.writing.take() else {
-            return Err(ended());
-        };
+        let mut writing = self.writing.take().ok_or_else(ended)?;
         let own = match leaving {
             Ok(Some(leaving)) => {
                 writing.batch.keep(leaving);
@@ -145,13 +188,7 @@ impl WriteTx {
             Ok(None) => writing.undo(&self.core, Ok(())),
             Err(error) => writing.undo(&self.core, Err(error)),
         };
-        let fate = writing.batch.fate();
-        if self.core.tells_early() && own.is_err() {
-            writing.leave(&self.core);
-            return own;
-        }
-        writing.leave(&self.core);
-        self.outcome(fate.wait()).and(own)
+        Ok((writing, own))
     }
 
     /// What is to be committed, `None` where nothing was changed.

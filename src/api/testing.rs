@@ -5,7 +5,7 @@ use super::builder::Builder;
 use super::database::Database;
 use crate::base::Result;
 use crate::base::sync::Arc;
-use crate::store::Random;
+use crate::store::{Files, Random};
 pub use crate::store::{
     Access, CipherKind, Control, Controls, Disk, OpenError, Volume, sealed_backend,
 };
@@ -56,6 +56,11 @@ impl Database {
     pub fn was_repaired(&self) -> bool {
         self.core.store.was_repaired()
     }
+}
+
+/// The files of the operating system.
+pub fn files() -> &'static dyn Volume {
+    &Files
 }
 
 /// The bytes under a key of a table of redb's, and a way to change them behind the engine's back.

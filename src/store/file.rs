@@ -11,7 +11,7 @@ use super::disk::{Access, Disk, OpenError, Volume};
 
 /// The files of the operating system.
 #[derive(Debug)]
-pub(super) struct Files;
+pub(crate) struct Files;
 
 /// An open file, locked.
 #[derive(Debug)]

@@ -76,6 +76,8 @@ pub use create::sealed_backend;
 #[cfg(feature = "testing")]
 pub use disk::{Access, Disk, OpenError, Volume};
 pub(crate) use journal::Part;
+#[cfg(feature = "testing")]
+pub(crate) use file::Files;
 pub use kdf::KdfParameters;
 pub(crate) use keyring::Credential;
 pub use keyring::{KeyInfo, KeyKind};

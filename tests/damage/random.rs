@@ -172,6 +172,71 @@ fn an_old_block_in_its_place_is_found_by_scrub_and_nothing_panics() {
     }
 }
 
+/// A block of what was once a value of many blocks, in place of a page of small ones, says that its entries
+/// lie behind the end of that page. redb believed it when the bytes were asked for, which is later than
+/// when the entry was found, and panicked in the middle of the user's loop.
+#[test]
+fn an_old_block_of_a_large_value_in_place_of_small_ones_is_corrupt_and_no_panic() {
+    for encrypted in [false, true] {
+        let volume = MemoryVolume::default();
+        let db = builder(encrypted, &volume)
+            .log_size(1 << 16)
+            .create(PATH)
+            .unwrap();
+        let mut older = Vec::new();
+        for round in 0..8_u8 {
+            let bytes = |id: u8| {
+                if round % 2 == 0 {
+                    9000 + usize::from(id) * 40
+                } else {
+                    20
+                }
+            };
+            db.write(|tx| {
+                let mut bucket = tx.bucket("values")?;
+                (0..100)
+                    .try_for_each(|id: u8| bucket.put(&[id], vec![round; bytes(id)]).map(|_| ()))
+            })
+            .unwrap();
+            older.push(volume.bytes(PATH));
+        }
+        db.close().unwrap();
+        let last = volume.bytes(PATH);
+        let mut refused = 0;
+        for place in (DATA..last.len()).step_by(BLOCK).map(|at| at..at + BLOCK) {
+            let mut seen = vec![&last[place.clone()]];
+            for old in older.iter().filter_map(|file| file.get(place.clone())) {
+                if seen.contains(&old) || old.iter().all(|byte| *byte == 0) {
+                    continue;
+                }
+                seen.push(old);
+                let mut bytes = last.clone();
+                bytes[place.clone()].copy_from_slice(old);
+                let volume = MemoryVolume::with(PATH, bytes);
+                let read = || {
+                    let tx = builder(encrypted, &volume).open_read_only(PATH)?.read()?;
+                    let bucket = tx.bucket("values")?;
+                    for id in 0..100 {
+                        if let Some(value) = bucket.get(&[id])? {
+                            std::hint::black_box(value.len());
+                        }
+                    }
+                    for entry in bucket.iter()?.rev() {
+                        std::hint::black_box(entry?.1.len());
+                    }
+                    Ok(())
+                };
+                if let Err(error) = read() {
+                    let error: larder::Error = error;
+                    assert_eq!(error.kind(), ErrorKind::Corrupt, "{error}");
+                    refused += 1;
+                }
+            }
+        }
+        assert!(refused > 0, "no old block was met");
+    }
+}
+
 /// Every length at which a file may end, of those where something is aligned.
 #[test]
 fn a_file_that_was_cut_off_is_told_or_lacks_nothing() {

@@ -104,17 +104,17 @@ impl Builder {
 
     /// Opens the database at `path`, creating it where nothing is.
     pub fn open(self, path: impl AsRef<Path>) -> Result<Database> {
-        self.open_file(path.as_ref(), Mode::OpenOrCreate)
+        self.open_file(path.as_ref(), Mode::OpenOrCreate, 0)
     }
 
     /// Creates a database at `path`, where nothing may be.
     pub fn create(self, path: impl AsRef<Path>) -> Result<Database> {
-        self.open_file(path.as_ref(), Mode::Create)
+        self.open_file(path.as_ref(), Mode::Create, 0)
     }
 
     /// Opens the database at `path`, which must exist.
     pub fn open_existing(self, path: impl AsRef<Path>) -> Result<Database> {
-        self.open_file(path.as_ref(), Mode::Existing)
+        self.open_file(path.as_ref(), Mode::Existing, 0)
     }
 
     /// Opens the database at `path`, which must exist and have got at least as far as that commit.
@@ -125,42 +125,29 @@ impl Builder {
     /// # Errors
     /// [`RolledBack`](crate::ErrorKind::RolledBack) when the last commit in the file is an earlier one.
     pub fn open_at_least(self, path: impl AsRef<Path>, sequence: u64) -> Result<Database> {
-        let path = path.as_ref();
-        let db = self.open_file(path, Mode::Existing)?;
-        let found = db.commit_sequence();
-        if found >= sequence {
-            return Ok(db);
-        }
-        Err(Error::new(
-            ErrorKind::RolledBack,
-            format!(
-                "open {}: its last commit is {found}, and {sequence} was there already; it is an \
-                 older copy of the file",
-                path.display()
-            ),
-        ))
+        self.open_file(path.as_ref(), Mode::Existing, sequence)
     }
 
     /// Opens the database at `path`, which must exist, without writing one byte of it. Registered
     /// records are compared with what is stored, and nothing is built.
     pub fn open_read_only(self, path: impl AsRef<Path>) -> Result<Database> {
-        self.open_file(path.as_ref(), Mode::ReadOnly)
+        self.open_file(path.as_ref(), Mode::ReadOnly, 0)
     }
 
     /// A database in memory.
     pub fn in_memory(self) -> Result<Database> {
         self.check_limits()?;
         let store = Store::open(&Place::Memory, &self.options)?;
-        self.open_store(store)
+        self.open_store(store, 0)
     }
 
-    fn open_file(self, path: &Path, mode: Mode) -> Result<Database> {
+    fn open_file(self, path: &Path, mode: Mode, least: u64) -> Result<Database> {
         let named = |error: Error| error.during(format!("open {}", path.display()));
         self.check_limits().map_err(named)?;
         let path = path.to_path_buf();
         // The store names the path itself.
         let store = Store::open(&Place::File { path, mode }, &self.options)?;
-        self.open_store(store).map_err(named)
+        self.open_store(store, least).map_err(named)
     }
 
     fn check_limits(&self) -> Result<()> {
@@ -173,11 +160,22 @@ impl Builder {
         Ok(())
     }
 
-    /// Loads the catalog, and registers what is to be registered.
-    fn open_store(self, store: Store) -> Result<Database> {
+    /// Loads the catalog, and registers what is to be registered: only where the file got as far as
+    /// `least`, since registering may commit, and with that catch up.
+    fn open_store(self, store: Store, least: u64) -> Result<Database> {
         let db = Database {
             core: Arc::new(Core::new(store, self.body_bytes_max, self.durability)?),
         };
+        let found = db.commit_sequence();
+        if found < least {
+            return Err(Error::new(
+                ErrorKind::RolledBack,
+                format!(
+                    "its last commit is {found}, and {least} was there already; it is an older copy \
+                     of the file"
+                ),
+            ));
+        }
         if let Some(interval) = self.sync_interval
             && !db.core.store.is_read_only()
         {

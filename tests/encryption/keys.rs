@@ -242,3 +242,31 @@ fn an_older_copy_of_the_file_is_told_from_the_newest() {
         );
     }
 }
+
+/// The file may have grown by as many commits as it lacked by what was registered, and was taken for the
+/// newest.
+#[test]
+fn an_older_copy_does_not_catch_up_by_what_is_registered() {
+    #[larder::record(name = "afterwards")]
+    struct Afterwards {
+        #[key]
+        id: u64,
+    }
+    let volume = MemoryVolume::default();
+    let mut contents = filled(&volume, None);
+    let older = volume.bytes(PATH);
+    let db = builder(&volume).open_existing(PATH).unwrap();
+    let sequence = db.commit_sequence();
+    contents.change(&db, 1).unwrap();
+    let newest = db.commit_sequence();
+    assert_eq!(newest, sequence + 1);
+    db.close().unwrap();
+    volume.put(PATH, older);
+    let opened = builder(&volume)
+        .register::<Afterwards>()
+        .open_at_least(PATH, newest);
+    assert_eq!(refused(opened), ErrorKind::RolledBack);
+    let db = builder(&volume).open_existing(PATH).unwrap();
+    assert_eq!(db.commit_sequence(), sequence);
+    db.read().unwrap().collection::<Afterwards>().unwrap();
+}

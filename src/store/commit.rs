@@ -162,10 +162,11 @@ impl Store {
         committed.map_err(|failure| match failure {
             CommitFailure::RolledBack(error) => error,
             CommitFailure::Unknown(error) => {
+                self.file.latch(&std::io::Error::other(error.to_string()));
+                // redb reads in committing, too, and the file may find no room to grow. Without a new
+                // header the old one still counts, and the latch keeps it so.
                 let error = self.damage_or(|| error);
-                // redb reads in committing, too. Without a new header the old one still counts.
-                if error.is(ErrorKind::Corrupt) && self.file.headers_written() == headers_before {
-                    self.file.latch(&std::io::Error::other(error.to_string()));
+                if self.file.headers_written() == headers_before {
                     return self.fail(error);
                 }
                 self.outcome_unknown(error)

@@ -16,7 +16,8 @@ use crate::store::{Credential, KdfParameters, KeyInfo, OpenOptions, Secret};
 #[derive(Clone, Debug)]
 pub struct Unlock {
     credential: Arc<Credential>,
-    kdf: KdfParameters,
+    /// `None`: as where it is stored, or the default where that says nothing.
+    kdf: Option<KdfParameters>,
 }
 
 impl Unlock {
@@ -27,7 +28,7 @@ impl Unlock {
         let bytes = Zeroizing::new(passphrase.as_bytes().to_vec());
         Self {
             credential: Arc::new(Credential::Passphrase(bytes)),
-            kdf: KdfParameters::default(),
+            kdf: None,
         }
     }
 
@@ -37,21 +38,21 @@ impl Unlock {
     pub fn key(key: [u8; 32]) -> Self {
         Self {
             credential: Arc::new(Credential::Key(Secret::new(key))),
-            kdf: KdfParameters::default(),
+            kdf: None,
         }
     }
 
     /// What deriving a key from the passphrase costs, where it is stored anew.
     #[must_use]
     pub fn kdf(mut self, parameters: KdfParameters) -> Self {
-        self.kdf = parameters;
+        self.kdf = Some(parameters);
         self
     }
 
     fn none() -> Self {
         Self {
             credential: Arc::new(Credential::None),
-            kdf: KdfParameters::default(),
+            kdf: None,
         }
     }
 }
@@ -74,14 +75,12 @@ impl Builder {
     /// # }
     /// ```
     pub fn passphrase(self, passphrase: &str) -> Self {
-        let kdf = self.options.kdf;
-        self.unlock(Unlock::passphrase(passphrase).kdf(kdf))
+        self.unlock(Unlock::passphrase(passphrase))
     }
 
     /// Opens an encrypted file by this key, and encrypts a file that is created.
     pub fn key(self, key: [u8; 32]) -> Self {
-        let kdf = self.options.kdf;
-        self.unlock(Unlock::key(key).kdf(kdf))
+        self.unlock(Unlock::key(key))
     }
 
     /// What deriving a key from the passphrase costs in a file that is created.
@@ -93,7 +92,9 @@ impl Builder {
     /// Opens an encrypted file by this, and encrypts a file that is created.
     pub fn unlock(mut self, unlock: Unlock) -> Self {
         self.options.credential = unlock.credential;
-        self.options.kdf = unlock.kdf;
+        if let Some(kdf) = unlock.kdf {
+            self.options.kdf = kdf;
+        }
         self
     }
 }
@@ -118,7 +119,8 @@ impl Database {
     /// [`Limit`](crate::ErrorKind::Limit) when there are four already;
     /// [`NotEncrypted`](crate::ErrorKind::NotEncrypted) when the file is not.
     pub fn add_key(&self, unlock: &Unlock) -> Result<usize> {
-        self.core.store.add_key(&unlock.credential, unlock.kdf)
+        let kdf = unlock.kdf.unwrap_or_default();
+        self.core.store.add_key(&unlock.credential, kdf)
     }
 
     /// What is in that slot opens the file no longer.
@@ -134,7 +136,8 @@ impl Database {
     }
 
     /// Puts a new passphrase into the place of an old one, in constant time. When the power fails
-    /// meanwhile, the file opens by one of the two.
+    /// meanwhile, the file opens by one of the two. A guess costs what it cost before; to change that,
+    /// call [`change_key`](Database::change_key) with [`Unlock::kdf`].
     ///
     /// # Errors
     /// [`WrongKey`](crate::ErrorKind::WrongKey) when the old one does not open the file.
@@ -143,7 +146,8 @@ impl Database {
     }
 
     /// Puts something else into the place of what opens the file now, as
-    /// [`change_passphrase`](Database::change_passphrase) does.
+    /// [`change_passphrase`](Database::change_passphrase) does: a passphrase in place of a passphrase
+    /// costs what that did, unless `new` says otherwise.
     pub fn change_key(&self, old: &Unlock, new: &Unlock) -> Result<()> {
         self.core
             .store
@@ -184,7 +188,7 @@ impl Database {
     fn copy_to(&self, path: &Path, unlock: &Unlock) -> Result<()> {
         let options = OpenOptions {
             credential: unlock.credential.clone(),
-            kdf: unlock.kdf,
+            kdf: unlock.kdf.unwrap_or_default(),
             ..self.core.store.options().clone()
         };
         self.core.store.copy_to(path, &options)

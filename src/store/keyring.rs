@@ -187,6 +187,14 @@ pub(crate) fn slot_of(header: &Header, credential: &Credential) -> Result<Option
     Ok(None)
 }
 
+/// What the passphrase in a slot costs; `None` where there is none.
+pub(crate) fn kdf_of(header: &Header, number: usize) -> Option<KdfParameters> {
+    match header.slots.get(number)?.as_ref()?.lock {
+        Lock::Passphrase(parameters) => Some(parameters),
+        Lock::Key => None,
+    }
+}
+
 /// The keys of a file, in the order of their slots.
 pub(crate) fn list_keys(header: &Header) -> Vec<KeyInfo> {
     taken(header)

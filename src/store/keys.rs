@@ -5,7 +5,7 @@ use super::header::Header;
 use super::headers;
 use super::kdf::KdfParameters;
 use super::keyring::{
-    Credential, DataKey, KeyInfo, add_key, list_keys, remove_key, replace_key, slot_of,
+    Credential, DataKey, KeyInfo, add_key, kdf_of, list_keys, remove_key, replace_key, slot_of,
 };
 use super::random::Random;
 use super::store::{Store, read_only};
@@ -29,20 +29,22 @@ impl Store {
         self.change_header(|header, _, _| remove_key(header, slot))
     }
 
-    /// Puts another key into the place of one that opens the file.
+    /// Puts another key into the place of one that opens the file. A passphrase keeps the costs of the
+    /// one before, unless there are others given.
     pub(crate) fn change_key(
         &self,
         old: &Credential,
         new: &Credential,
-        kdf: KdfParameters,
+        kdf: Option<KdfParameters>,
     ) -> Result<()> {
         self.change_header(|header, data_key, random| {
             let slot = slot_of(header, old)?.ok_or_else(|| {
                 Error::new(
                     ErrorKind::WrongKey,
-                    "the old passphrase does not open the file",
+                    "the old passphrase or key does not open the file",
                 )
             })?;
+            let kdf = kdf.or_else(|| kdf_of(header, slot)).unwrap_or_default();
             replace_key(header, data_key, slot, new, kdf, random)
         })
     }
@@ -54,6 +56,8 @@ impl Store {
         if self.is_read_only() {
             return Err(read_only());
         }
+        // Held until the header is written: closing gives the lock of the file up.
+        let _open = self.held_open()?;
         self.check_failure()?;
         let mut unlocked = self.unlocked.lock();
         let Some(data_key) = &unlocked.data_key else {

@@ -90,12 +90,14 @@ impl Store {
         rate: Option<u64>,
         progress: &mut dyn FnMut(ScrubProgress),
     ) -> Result<ScrubReport> {
-        scrub_blocks(&self.file, rate, progress)
+        let still_open = || self.held_open().map(drop);
+        scrub_blocks(&self.file, rate, &still_open, progress)
     }
 
     /// Checks the headers, the superblocks and the trees, and completes the report. Nobody may write
     /// meanwhile.
     pub(crate) fn scrub_trees(&self, report: &mut ScrubReport) -> Result<()> {
+        drop(self.held_open()?);
         #[cfg(feature = "testing")]
         self.check_on_live_handle()?;
         if !self.is_read_only() && self.check_failure().is_ok() {
@@ -118,7 +120,7 @@ impl Store {
 
 /// Verifies everything of a file that is not being written.
 pub(super) fn verify(file: &Arc<SealedFile>) -> Result<()> {
-    let mut report = scrub_blocks(file, None, &mut |_| {})?;
+    let mut report = scrub_blocks(file, None, &|| Ok(()), &mut |_| {})?;
     complete(file, &mut report)?;
     if report.is_ok() {
         return Ok(());
@@ -126,9 +128,11 @@ pub(super) fn verify(file: &Arc<SealedFile>) -> Result<()> {
     Err(Error::corrupt(format!("the file is damaged: {report}")))
 }
 
+/// `still_open` says whether the file is still ours: without its lock, others may be writing it.
 fn scrub_blocks(
     file: &SealedFile,
     rate: Option<u64>,
+    still_open: &dyn Fn() -> Result<()>,
     progress: &mut dyn FnMut(ScrubProgress),
 ) -> Result<ScrubReport> {
     let mut report = ScrubReport::default();
@@ -136,6 +140,7 @@ fn scrub_blocks(
     let mut total = blocks_of(file)?;
     let mut number = 1;
     while number <= total {
+        still_open()?;
         for number in number..=total.min(number + STEP_BLOCKS - 1) {
             report.blocks += 1;
             if is_damaged(file, number)? {

@@ -10,7 +10,7 @@ use super::error::{closed, damaged, from_database, from_transaction, poisoned};
 use super::guard::guarded;
 use super::header::Header;
 use super::headers::Opened;
-use super::keyring::DataKey;
+use super::keyring::{Credential, DataKey};
 use super::log::Log;
 use super::open::OpenOptions;
 use super::sealed::SealedFile;
@@ -95,7 +95,11 @@ impl Store {
             was_clean,
             file,
             unlocked: Mutex::new(unlocked),
-            options: options.clone(),
+            // What opened the file is not needed any more, and not to be found in memory.
+            options: OpenOptions {
+                credential: Arc::new(Credential::None),
+                ..options.clone()
+            },
             read_only,
             failure: OnceLock::new(),
             #[cfg(any(test, feature = "testing"))]
@@ -131,6 +135,15 @@ impl Store {
 
     pub(crate) fn is_read_only(&self) -> bool {
         self.read_only
+    }
+
+    /// Keeps the file open, and locked, until the result is dropped.
+    pub(super) fn held_open(&self) -> Result<impl Sized> {
+        let redb = self.redb.read();
+        if redb.is_none() {
+            return Err(closed());
+        }
+        Ok(redb)
     }
 
     /// Begins a snapshot; takes about 0.2 us and waits for nobody.

@@ -270,3 +270,52 @@ fn an_older_copy_does_not_catch_up_by_what_is_registered() {
     assert_eq!(db.commit_sequence(), sequence);
     db.read().unwrap().collection::<Afterwards>().unwrap();
 }
+
+/// A handle that had been closed wrote its own header, without the lock of the file, over one in which
+/// another program had changed the passphrase: the old one opened the file again, the new one did not.
+#[test]
+fn a_closed_handle_changes_no_keys_and_scrubs_nothing() {
+    let volume = MemoryVolume::default();
+    filled(&volume, Some(key(1)));
+    let closed = open(&volume, key(1)).unwrap();
+    closed.clone().close().unwrap();
+    let other = open(&volume, key(1)).unwrap();
+    other.change_key(&key(1), &key(2)).unwrap();
+    assert_eq!(refused(closed.add_key(&key(3))), ErrorKind::Closed);
+    assert_eq!(refused(closed.remove_key(0)), ErrorKind::Closed);
+    let changed = closed.change_key(&key(1), &key(3));
+    assert_eq!(refused(changed), ErrorKind::Closed);
+    assert_eq!(refused(closed.scrub(None, |_| {})), ErrorKind::Closed);
+    assert_eq!(refused(closed.check()), ErrorKind::Closed);
+    other.close().unwrap();
+    for old in [key(1), key(3)] {
+        assert_eq!(refused(open(&volume, old)), ErrorKind::WrongKey);
+    }
+    open(&volume, key(2)).unwrap();
+}
+
+/// It got the default costs, whatever the owner of the file had chosen.
+#[test]
+fn a_changed_passphrase_costs_what_it_did_unless_told_otherwise() {
+    let volume = MemoryVolume::default();
+    let costs = |memory, iterations| KdfParameters::new(memory, iterations, 1).unwrap();
+    let stored = || {
+        let word = |at: usize| {
+            let bytes = volume.bytes(PATH);
+            u32::from_le_bytes(bytes[at..at + 4].try_into().unwrap())
+        };
+        (word(84), word(88))
+    };
+    let db = builder(&volume)
+        .kdf(costs(64, 2))
+        .unlock(larder::Unlock::passphrase("one"))
+        .create(PATH)
+        .unwrap();
+    assert_eq!(stored(), (64, 2));
+    db.change_passphrase("one", "two").unwrap();
+    assert_eq!(stored(), (64, 2));
+    let three = larder::Unlock::passphrase("three").kdf(costs(32, 3));
+    db.change_key(&larder::Unlock::passphrase("two"), &three)
+        .unwrap();
+    assert_eq!(stored(), (32, 3));
+}

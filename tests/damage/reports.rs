@@ -204,3 +204,25 @@ fn a_foreign_header_under_a_good_checksum_is_corrupt_in_every_way_of_opening() {
         assert!(error.to_string().contains("magic"), "{error}");
     }
 }
+
+/// An ordinary power cut leaves one torn superblock, or in a change of keys one torn copy of the header.
+/// Verifying refused such a file, which opening without it mended.
+#[test]
+fn one_torn_superblock_or_header_is_no_reason_to_refuse_a_file() {
+    for sample in Sample::all(12) {
+        for page in [0, 0x1000, 0x2000, 0x3000] {
+            let mut bytes = sample.bytes.clone();
+            bytes[page + 100] ^= 1;
+            let volume = MemoryVolume::with(PATH, bytes);
+            let builder = || builder(sample.encrypted, &volume).verify(Verify::Full);
+            let read_only = builder().open_read_only(PATH).unwrap();
+            // One who looks for it is told.
+            let report = read_only.scrub(None, |_| {}).unwrap();
+            assert_eq!(report.problems.len(), 1, "{}: {report}", sample.name);
+            drop(read_only);
+            let db = builder().open_existing(PATH).unwrap();
+            let report = db.scrub(None, |_| {}).unwrap();
+            assert!(report.is_ok(), "{}: {report}", sample.name);
+        }
+    }
+}

@@ -49,7 +49,10 @@ impl Volume for Files {
             // empty file, which fails where one exists, then rename over that.
             Err(_) => {
                 drop(OpenOptions::new().write(true).create_new(true).open(to)?);
-                std::fs::rename(from, to)
+                std::fs::rename(from, to).inspect_err(|_| {
+                    // An empty file is no database: nothing could be created there any more.
+                    let _ = std::fs::remove_file(to);
+                })
             }
         }
     }

@@ -5,10 +5,10 @@ use super::builder::Builder;
 use super::database::Database;
 use crate::base::Result;
 use crate::base::sync::Arc;
-use crate::store::{Files, Random};
 pub use crate::store::{
     Access, CipherKind, Control, Controls, Disk, OpenError, Volume, sealed_backend,
 };
+use crate::store::{Files, Random};
 use crate::txn::write::WriteTx;
 
 impl Builder {
@@ -59,6 +59,7 @@ impl Database {
 }
 
 /// The files of the operating system.
+#[must_use]
 pub fn files() -> &'static dyn Volume {
     &Files
 }

@@ -17,9 +17,13 @@ impl Store {
     /// Copies what is committed now into a new file at `path`; others may read and write meanwhile.
     /// It is the same database: id, epoch and commit sequence stay.
     pub(crate) fn copy_to(&self, path: &Path, options: &OpenOptions) -> Result<()> {
-        let identity = {
-            let unlocked = self.unlocked.lock();
-            (unlocked.header.database_id, unlocked.header.epoch)
+        let (identity, log_bytes) = {
+            let header = &self.unlocked.lock().header;
+            ((header.database_id, header.epoch), header.log_bytes)
+        };
+        let options = &OpenOptions {
+            log_bytes,
+            ..options.clone()
         };
         let from = self.begin_read()?;
         create_with(path, options, Some(identity), |to| {

@@ -160,10 +160,16 @@ fn temporary_name(path: &Path, options: &OpenOptions) -> Result<(PathBuf, PathBu
     };
     let unique = u128::from_le_bytes(options.random.array()?);
     let mut temporary = std::ffi::OsString::from(".");
-    temporary.push(name);
+    // File systems have names of up to 255 bytes.
+    if name.len() <= NAMED_BYTES_MAX {
+        temporary.push(name);
+    }
     temporary.push(format!(".new-{unique:032x}"));
     Ok((directory.clone(), directory.join(temporary)))
 }
+
+/// Longest name of a file that is part of its temporary one.
+const NAMED_BYTES_MAX: usize = 200;
 
 fn already_exists() -> Error {
     Error::new(

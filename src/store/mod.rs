@@ -75,9 +75,9 @@ pub use controls::{Control, Controls};
 pub use create::sealed_backend;
 #[cfg(feature = "testing")]
 pub use disk::{Access, Disk, OpenError, Volume};
-pub(crate) use journal::Part;
 #[cfg(feature = "testing")]
 pub(crate) use file::Files;
+pub(crate) use journal::Part;
 pub use kdf::KdfParameters;
 pub(crate) use keyring::Credential;
 pub use keyring::{KeyInfo, KeyKind};

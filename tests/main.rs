@@ -29,3 +29,4 @@ mod registration;
 mod scenarios;
 mod support;
 mod tidy;
+mod together;

@@ -13,6 +13,7 @@ use super::controls::Control;
 use super::error::from_io;
 use super::journal::Part;
 use super::log::{self, Log};
+use super::rows::LIVES_MAX;
 use super::store::Store;
 use super::transaction::{CommitFailure, WriteTransaction};
 use crate::base::{CommitId, Error, ErrorKind, Result};
@@ -35,7 +36,7 @@ pub enum Outcome {
     Committed,
     /// It is not, and never will be.
     RolledBack,
-    /// Nobody knows any more: 64 openings with commits are remembered.
+    /// Nobody knows any more: the last 64 openings with commits are remembered.
     Forgotten,
 }
 
@@ -252,9 +253,15 @@ impl Store {
             self.check_failure()?;
             return Ok(Outcome::RolledBack);
         }
-        let mut known = snapshot.lives()?.into_iter().chain(last).rev();
-        let lived = known.find(|last| last.life() == id.life());
-        Ok(lived.map_or(Outcome::Forgotten, of))
+        let lives = snapshot.lives()?;
+        let all_are_known = lives.len() < LIVES_MAX;
+        let mut known = lives.into_iter().chain(last).rev();
+        Ok(match known.find(|last| last.life() == id.life()) {
+            Some(last) => of(last),
+            // A life that is nowhere left no commit.
+            None if all_are_known => Outcome::RolledBack,
+            None => Outcome::Forgotten,
+        })
     }
 
     /// Brings back what is in the log, in one transaction that is durable before anything else is
@@ -283,33 +290,37 @@ impl Store {
             transaction.set_last_commit(CommitId::new(life, after.sequence()))?;
             self.commit_durably(transaction)?;
         }
+        self.make_replayable()?;
         let last = after.sequence() + payloads.len() as u64;
-        self.replay(&payloads, last).map_err(|error| {
-            let full = error.is(ErrorKind::Full)
-                || std::error::Error::source(&error)
-                    .and_then(|source| source.downcast_ref::<Error>())
-                    .is_some_and(|source| source.is(ErrorKind::Full));
-            if full {
-                return Error::new(
+        self.replay(&payloads, after.life(), last)
+            .map_err(|error| {
+                let full = error.is(ErrorKind::Full)
+                    || std::error::Error::source(&error)
+                        .and_then(|source| source.downcast_ref::<Error>())
+                        .is_some_and(|source| source.is(ErrorKind::Full));
+                if full {
+                    return Error::new(
                     ErrorKind::Full,
                     "there is no room to bring back what the commit log holds; nothing is lost: \
                          make room and open it again",
                 )
                 .because(error);
-            }
-            error
-        })?;
+                }
+                error
+            })?;
         self.recovery.replayed = payloads.len() as u64;
         self.recovery.sequence = last;
         self.log.lock().restart(last);
         Ok(())
     }
 
-    fn replay(&self, payloads: &[Vec<u8>], last: u64) -> Result<()> {
+    fn replay(&self, payloads: &[Vec<u8>], life: u128, last: u64) -> Result<()> {
         let transaction = self.begin_write_any()?;
+        // The earlier life is remembered with the last of its commits.
         let applied = payloads
             .iter()
-            .try_for_each(|payload| transaction.apply(payload));
+            .try_for_each(|payload| transaction.apply(payload))
+            .and_then(|()| transaction.set_last_commit(CommitId::new(life, last)));
         if let Err(error) = applied {
             transaction.abort();
             return Err(error);

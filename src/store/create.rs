@@ -124,13 +124,12 @@ pub(super) fn on_disk(
     headers::create(&owner, &header, mac_key.as_ref()).map_err(io)?;
     let seal = seal_of(&header, data_key.as_ref(), options);
     let file = Arc::new(SealedFile::fresh(owner, seal, layout));
-    let backend = Backend(file.clone());
     let unlocked = Unlocked {
         header,
         data_key,
         copy: 0,
     };
-    let store = Store::new(backend, file, unlocked, false, options)?;
+    let store = Store::new(file, unlocked, false, options)?;
     let transaction = store.begin_write()?;
     store.commit_durably(transaction)?;
     Ok(store)

@@ -58,6 +58,11 @@ pub(super) fn from_database(error: redb::DatabaseError) -> Error {
             Error::corrupt("what follows the header is not a database").because(error)
         }
         redb::DatabaseError::Storage(error) => from_storage(error),
+        redb::DatabaseError::TransactionInProgress => Error::new(
+            ErrorKind::Poisoned,
+            "a transaction was leaked (mem::forget?), so the file could not be closed in order; what was \
+             committed is there when it is opened again",
+        ),
         redb::DatabaseError::UpgradeRequired(version) => Error::new(
             ErrorKind::UnsupportedFormat,
             format!("the tables have format {version}, which this version does not read"),

@@ -14,12 +14,11 @@ use super::headers;
 use super::kdf::KdfParameters;
 use super::keyring::Credential;
 use super::layout::Layout;
-use super::overlay::Overlay;
 use super::owner::Owner;
 use super::random::Random;
 use super::scrub::verify;
 use super::seal::Seal;
-use super::sealed::{Backend, SealedFile};
+use super::sealed::SealedFile;
 use super::store::Store;
 use crate::base::sync::Arc;
 use crate::base::{ErrorKind, Result};
@@ -117,18 +116,12 @@ impl Store {
         if options.verify == Verify::Full {
             verify(&file)?;
         }
-        let io = |error| from_io(error, "the file cannot be made ready to be written");
-        if read_only {
-            let overlay = Overlay::new(file.clone(), true);
-            let overlay = overlay.map_err(|error| from_io(error, "the file cannot be read"))?;
-            let mut store = Self::new(overlay, file, opened.into(), true, options)?;
-            store.recover()?;
-            return Ok(store);
+        if !read_only {
+            let io = |error| from_io(error, "the file cannot be made ready to be written");
+            headers::heal(file.owner(), &opened, options.controls).map_err(io)?;
+            file.settle(&chosen).map_err(io)?;
         }
-        headers::heal(file.owner(), &opened, options.controls).map_err(io)?;
-        file.settle(&chosen).map_err(io)?;
-        let backend = Backend(file.clone());
-        let mut store = Self::new(backend, file, opened.into(), false, options)?;
+        let mut store = Self::new(file, opened.into(), read_only, options)?;
         store.recover()?;
         Ok(store)
     }

@@ -15,6 +15,7 @@ use super::layout::BLOCK_BYTES;
 use super::seal::Refused;
 use super::sealed::{BlockError, SealedFile};
 use super::superblock::REDB_HEADER_BYTES;
+use crate::base::Result;
 use crate::base::sync::{Arc, Mutex};
 
 const BLOCK: u64 = BLOCK_BYTES as u64;
@@ -49,6 +50,12 @@ impl Overlay {
             blocks: BTreeMap::new(),
         });
         Ok(Self { file, live, memory })
+    }
+
+    /// The same, for a store: it remembers damage.
+    pub(super) fn over(file: &Arc<SealedFile>) -> Result<Self> {
+        Self::new(file.clone(), true)
+            .map_err(|error| super::error::from_io(error, "the file cannot be read"))
     }
 
     fn read_file(&self, offset: u64, out: &mut [u8]) -> io::Result<()> {
@@ -147,9 +154,6 @@ impl StorageBackend for Overlay {
     }
 
     fn close(&self) -> Result<(), io::Error> {
-        if self.live {
-            return self.file.owner().unlock();
-        }
         Ok(())
     }
 }

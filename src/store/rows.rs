@@ -23,7 +23,7 @@ pub(crate) const COMMIT_ROW: &[u8] = b"commit";
 pub(crate) const LIVES_ROW: &[u8] = b"lives";
 
 /// Lives that are remembered.
-const LIVES_MAX: usize = 64;
+pub(super) const LIVES_MAX: usize = 64;
 
 const ID_BYTES: usize = 24;
 

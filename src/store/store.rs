@@ -6,6 +6,7 @@ use redb::{ReadableDatabase, StorageBackend};
 use super::commit::RecoveryReport;
 #[cfg(feature = "testing")]
 use super::controls::Control;
+use super::disk::Disk;
 use super::error::{closed, damaged, from_database, from_transaction, poisoned};
 use super::guard::guarded;
 use super::header::Header;
@@ -13,7 +14,8 @@ use super::headers::Opened;
 use super::keyring::{Credential, DataKey};
 use super::log::Log;
 use super::open::OpenOptions;
-use super::sealed::SealedFile;
+use super::overlay::Overlay;
+use super::sealed::{Backend, SealedFile};
 use super::transaction::{ReadTransaction, WriteTransaction};
 use crate::base::sync::{Arc, Mutex, OnceLock, RwLock};
 #[cfg(any(test, feature = "testing"))]
@@ -24,7 +26,7 @@ use crate::base::{Error, ErrorKind, Result};
 #[derive(Debug)]
 pub(crate) struct Store {
     /// `None` once closed.
-    redb: RwLock<Option<redb::Database>>,
+    redb: RwLock<Option<Engine>>,
     pub(super) file: Arc<SealedFile>,
     pub(super) unlocked: Mutex<Unlocked>,
     pub(super) options: OpenOptions,
@@ -36,9 +38,6 @@ pub(crate) struct Store {
     pub(super) was_clean: bool,
     /// The first failure that made the store unusable for writing.
     failure: OnceLock<String>,
-    /// Whether redb had to walk the file in opening it.
-    #[cfg(any(test, feature = "testing"))]
-    repaired: bool,
 }
 
 /// The header, and what unlocked it.
@@ -48,6 +47,74 @@ pub(super) struct Unlocked {
     pub(super) data_key: Option<DataKey>,
     /// The copy of the header that opened.
     pub(super) copy: usize,
+}
+
+/// redb, as it was opened.
+pub(super) enum Engine {
+    Database {
+        redb: redb::Database,
+        /// Whether redb had to walk the file in opening it.
+        #[cfg(any(test, feature = "testing"))]
+        repaired: bool,
+    },
+    /// A file that was closed, and has nothing to replay. redb writes nothing, not even to memory.
+    Reading(redb::ReadOnlyDatabase),
+}
+
+impl std::fmt::Debug for Engine {
+    fn fmt(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
+        f.write_str(match self {
+            Self::Database { .. } => "Database",
+            Self::Reading(_) => "Reading",
+        })
+    }
+}
+
+impl Engine {
+    fn over(
+        backend: impl StorageBackend,
+        file: &SealedFile,
+        options: &OpenOptions,
+    ) -> Result<Self> {
+        let mut builder = redb::Database::builder();
+        builder.set_cache_size(options.cache_bytes);
+        #[cfg(any(test, feature = "testing"))]
+        let repaired = {
+            let repaired = Arc::new(AtomicBool::new(false));
+            let seen = repaired.clone();
+            builder.set_repair_callback(move |_| seen.store(true, Ordering::Relaxed));
+            repaired
+        };
+        let redb = guarded(|| builder.create_with_backend(backend), refused(file))?;
+        Ok(Self::Database {
+            redb,
+            #[cfg(any(test, feature = "testing"))]
+            repaired: repaired.load(Ordering::Relaxed),
+        })
+    }
+
+    fn reading(file: &Arc<SealedFile>, options: &OpenOptions) -> Result<Self> {
+        let overlay = Overlay::over(file)?;
+        let mut builder = redb::Database::builder();
+        builder.set_cache_size(options.cache_bytes);
+        let open = || builder.open_read_only_with_backend(overlay);
+        guarded(open, refused(file)).map(Self::Reading)
+    }
+
+    fn begin_read(&self) -> Result<redb::ReadTransaction, redb::TransactionError> {
+        match self {
+            Self::Database { redb, .. } => redb.begin_read(),
+            Self::Reading(redb) => redb.begin_read(),
+        }
+    }
+}
+
+/// What it means that redb does not open a file.
+fn refused(file: &SealedFile) -> impl Fn(redb::DatabaseError) -> Error + '_ {
+    |error| match file.damage() {
+        Some(damage) => damaged(damage),
+        None => from_database(error),
+    }
 }
 
 impl From<Opened> for Unlocked {
@@ -61,34 +128,25 @@ impl From<Opened> for Unlocked {
 }
 
 impl Store {
+    /// A store over a file, to be written or, read-only, over memory that lies over it.
     pub(super) fn new(
-        backend: impl StorageBackend,
         file: Arc<SealedFile>,
         unlocked: Unlocked,
         read_only: bool,
         options: &OpenOptions,
     ) -> Result<Self> {
         let was_clean = file.is_clean();
-        let mut builder = redb::Database::builder();
-        builder.set_cache_size(options.cache_bytes);
-        #[cfg(any(test, feature = "testing"))]
-        let repaired = {
-            let repaired = Arc::new(AtomicBool::new(false));
-            let seen = repaired.clone();
-            builder.set_repair_callback(move |_| seen.store(true, Ordering::Relaxed));
-            repaired
+        let engine = if !read_only {
+            Engine::over(Backend(file.clone()), &file, options)?
+        } else if was_clean {
+            Engine::reading(&file, options)?
+        } else {
+            Engine::over(Overlay::over(&file)?, &file, options)?
         };
-        let redb = guarded(
-            || builder.create_with_backend(backend),
-            |error| match file.damage() {
-                Some(damage) => damaged(damage),
-                None => from_database(error),
-            },
-        )?;
         let life = u128::from_le_bytes(options.random.array()?);
         let log = Log::new(file.layout(), life, 0, options.controls);
         Ok(Self {
-            redb: RwLock::new(Some(redb)),
+            redb: RwLock::new(Some(engine)),
             log: Mutex::new(log),
             life,
             recovery: RecoveryReport::default(),
@@ -102,9 +160,20 @@ impl Store {
             },
             read_only,
             failure: OnceLock::new(),
-            #[cfg(any(test, feature = "testing"))]
-            repaired: repaired.load(Ordering::Relaxed),
         })
+    }
+
+    /// Makes it possible to replay the log of a file that is only read: into memory.
+    pub(super) fn make_replayable(&self) -> Result<()> {
+        let mut redb = self.redb.write();
+        if let Some(Engine::Reading(_)) = &*redb {
+            *redb = Some(Engine::over(
+                Overlay::over(&self.file)?,
+                &self.file,
+                &self.options,
+            )?);
+        }
+        Ok(())
     }
 
     /// The random id that the database was created with.
@@ -115,7 +184,10 @@ impl Store {
     /// Whether redb had to walk the file in opening it, as it never should.
     #[cfg(any(test, feature = "testing"))]
     pub(crate) fn was_repaired(&self) -> bool {
-        self.repaired
+        match &*self.redb.read() {
+            Some(Engine::Database { repaired, .. }) => *repaired,
+            _ => false,
+        }
     }
 
     /// What it was opened with.
@@ -168,6 +240,9 @@ impl Store {
         let redb = redb.as_ref().ok_or_else(closed)?;
         self.check_failure()?;
         self.check_damage()?;
+        let Engine::Database { redb, .. } = redb else {
+            return Err(read_only());
+        };
         guarded(|| redb.try_begin_write(), from_transaction).map(|transaction| {
             WriteTransaction::new(transaction, self.part_bytes_max(), self.options.controls)
         })
@@ -208,10 +283,22 @@ impl Store {
         let Some(redb) = self.redb.write().take() else {
             return Ok(());
         };
-        let closed = guarded(
-            || redb.close(),
-            |error| self.damage_or(|| from_database(error)),
-        );
+        let closed = match redb {
+            Engine::Database { redb, .. } => guarded(
+                || redb.close(),
+                |error| self.damage_or(|| from_database(error)),
+            ),
+            Engine::Reading(redb) => {
+                drop(redb);
+                Ok(())
+            }
+        };
+        if let Err(error) = &closed {
+            // Whatever of redb is still there, in a transaction that was leaked, writes nothing more.
+            self.file.latch(&std::io::Error::other(error.to_string()));
+        }
+        // Read transactions may live on, and with them what lies over the file.
+        let _ = self.file.owner().unlock();
         self.check_failure().and(checkpointed).and(closed)
     }
 
@@ -229,7 +316,7 @@ impl Store {
         if !self.options.controls.has(Control::CheckOnLiveHandle) {
             return Ok(());
         }
-        if let Some(redb) = self.redb.write().as_mut() {
+        if let Some(Engine::Database { redb, .. }) = self.redb.write().as_mut() {
             redb.check_integrity().map_err(from_database)?;
         }
         Ok(())

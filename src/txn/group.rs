@@ -194,3 +194,333 @@ impl Fate {
         }
     }
 }
+
+#[cfg(all(test, not(loom)))]
+mod tests {
+    use super::*;
+    use std::thread;
+
+    const QUICK: Ask = Ask {
+        alone: false,
+        timeout: Some(Duration::ZERO),
+    };
+
+    #[test]
+    fn turns_are_given_in_the_order_in_which_they_were_asked_for() {
+        let group: Arc<Group<Vec<usize>>> = Arc::default();
+        let (turn, batch) = group.take(Ask::default()).unwrap();
+        assert!(batch.is_none());
+        let order = Arc::new(Mutex::new(Vec::new()));
+        let threads: Vec<_> = (0..8)
+            .map(|number| {
+                let (own, order) = (group.clone(), order.clone());
+                let thread = thread::spawn(move || {
+                    let (turn, batch) = own.take(Ask::default()).unwrap();
+                    order.lock().push(number);
+                    let mut batch = batch.unwrap();
+                    batch.push(number);
+                    // The last has nobody to pass it to.
+                    turn.pass(batch).map(|(_, batch)| batch)
+                });
+                while thread_count(&group) <= number {
+                    thread::yield_now();
+                }
+                thread
+            })
+            .collect();
+        assert!(turn.pass(Vec::new()).is_none());
+        let left: Vec<_> = threads
+            .into_iter()
+            .filter_map(|thread| thread.join().unwrap())
+            .collect();
+        let all: Vec<_> = (0..8).collect();
+        assert_eq!(*order.lock(), all);
+        assert_eq!(left, [all]);
+    }
+
+    fn thread_count<B>(group: &Group<B>) -> usize {
+        group.0.lock().waiting.len()
+    }
+
+    #[test]
+    fn whoever_writes_alone_is_not_passed_a_batch() {
+        let group: Arc<Group<u8>> = Arc::default();
+        let (turn, _) = group.take(Ask::default()).unwrap();
+        let other = {
+            let group = group.clone();
+            thread::spawn(move || group.take(ALONE).unwrap().1)
+        };
+        while thread_count(&group) == 0 {
+            thread::yield_now();
+        }
+        let (turn, batch) = turn.pass(1).unwrap();
+        assert_eq!(batch, 1);
+        drop(turn);
+        assert_eq!(other.join().unwrap(), None);
+    }
+
+    #[test]
+    fn whoever_waits_too_long_leaves_the_queue_and_the_next_has_the_turn() {
+        let group: Arc<Group<u8>> = Arc::default();
+        let (turn, _) = group.take(Ask::default()).unwrap();
+        let in_a_thread = |ask| {
+            let group = group.clone();
+            thread::spawn(move || group.take(ask).map(|(_, batch)| batch))
+        };
+        for timeout in [Duration::ZERO, Duration::from_millis(5)] {
+            let ask = Ask {
+                timeout: Some(timeout),
+                ..QUICK
+            };
+            let error = in_a_thread(ask).join().unwrap().unwrap_err();
+            assert_eq!(error.kind(), ErrorKind::Busy);
+        }
+        assert_eq!(thread_count(&group), 0);
+        let patient = in_a_thread(Ask {
+            timeout: Some(Duration::from_mins(1)),
+            ..QUICK
+        });
+        while thread_count(&group) == 0 {
+            thread::yield_now();
+        }
+        assert!(turn.pass(7).is_none());
+        assert_eq!(patient.join().unwrap().unwrap(), Some(7));
+        // And the turn is free again.
+        assert!(group.take(QUICK).is_ok());
+    }
+
+    #[test]
+    fn a_thread_with_the_turn_does_not_wait_for_itself() {
+        let group: Arc<Group<u8>> = Arc::default();
+        let (_turn, _) = group.take(Ask::default()).unwrap();
+        let error = group.take(Ask::default()).unwrap_err();
+        assert_eq!(error.kind(), ErrorKind::Invalid);
+    }
+
+    #[test]
+    fn only_the_first_verdict_counts() {
+        let fate = Fate::default();
+        fate.decide(Verdict::Committed);
+        fate.decide(Verdict::Failed(ErrorKind::Io, "late".into()));
+        assert_eq!(fate.wait(), Verdict::Committed);
+    }
+}
+
+/// Every order in which threads can run:
+/// `RUSTFLAGS="--cfg loom" cargo test --lib --target-dir target/loom loom`
+#[cfg(all(test, loom))]
+mod loom_models {
+    use super::*;
+    use loom::thread;
+
+    /// What the store does to a batch: a map behind a lock, and a log in front of it.
+    #[derive(Debug, Default)]
+    struct Disk {
+        synced: Vec<u64>,
+        visible: Vec<u64>,
+        checkpointed: usize,
+        poisoned: bool,
+        closed: bool,
+    }
+
+    #[derive(Debug)]
+    struct Batch {
+        parts: Vec<u64>,
+        next: u64,
+        fate: Arc<Fate>,
+    }
+
+    #[derive(Clone)]
+    struct Model {
+        group: Arc<Group<Batch>>,
+        disk: Arc<Mutex<Disk>>,
+    }
+
+    /// What a model's closure does.
+    #[derive(Clone, Copy, PartialEq)]
+    enum Does {
+        Write,
+        Fail,
+        /// It is lost with its batch, as by a panic of the store's.
+        Vanish,
+    }
+
+    impl Model {
+        fn new() -> Self {
+            Self {
+                group: Arc::default(),
+                disk: Arc::new(Mutex::new(Disk::default())),
+            }
+        }
+
+        /// As `WriteTx::run` does: gives the sequence, and what became of it.
+        fn write(&self, does: Does, sync_fails: bool) -> (u64, Verdict) {
+            let (turn, joined) = self.group.take(Ask::default()).unwrap();
+            let mut batch = joined.unwrap_or_else(|| Batch {
+                parts: Vec::new(),
+                next: self.disk.lock().visible.len() as u64 + 1,
+                fate: Arc::default(),
+            });
+            let fate = batch.fate.clone();
+            let sequence = batch.next;
+            match does {
+                Does::Write => {
+                    batch.parts.push(sequence);
+                    batch.next += 1;
+                }
+                Does::Fail => {}
+                Does::Vanish => {
+                    batch
+                        .fate
+                        .decide(Verdict::Failed(ErrorKind::Io, "lost".into()));
+                    return (sequence, fate.wait());
+                }
+            }
+            if let Some((turn, batch)) = turn.pass(batch) {
+                self.commit(batch, sync_fails);
+                drop(turn);
+            }
+            (sequence, fate.wait())
+        }
+
+        fn commit(&self, batch: Batch, sync_fails: bool) {
+            let mut disk = self.disk.lock();
+            if disk.poisoned || disk.closed {
+                drop(disk);
+                batch
+                    .fate
+                    .decide(Verdict::Failed(ErrorKind::Poisoned, "earlier".into()));
+                return;
+            }
+            if sync_fails {
+                disk.poisoned = true;
+                drop(disk);
+                batch
+                    .fate
+                    .decide(Verdict::Failed(ErrorKind::OutcomeUnknown, "sync".into()));
+                return;
+            }
+            disk.synced.extend(&batch.parts);
+            disk.visible.extend(&batch.parts);
+            drop(disk);
+            batch.fate.decide(Verdict::Committed);
+        }
+
+        /// As `Core::alone` does.
+        fn alone(&self, act: impl FnOnce(&mut Disk)) {
+            let (_turn, batch) = self.group.take(ALONE).unwrap();
+            assert!(
+                batch.is_none(),
+                "somebody's batch was passed to one who is alone"
+            );
+            act(&mut self.disk.lock());
+        }
+
+        /// What holds in the end, whatever the order.
+        fn check(&self, results: &[(Does, u64, Verdict)]) {
+            let disk = self.disk.lock();
+            assert_eq!(disk.synced, disk.visible);
+            let contiguous: Vec<u64> = (1..=disk.visible.len() as u64).collect();
+            assert_eq!(
+                disk.visible, contiguous,
+                "a sequence was given twice, or not at all"
+            );
+            for (does, sequence, verdict) in results {
+                if *does == Does::Write && *verdict == Verdict::Committed {
+                    assert!(
+                        disk.synced.contains(sequence),
+                        "acknowledged, and not synced"
+                    );
+                }
+            }
+        }
+    }
+
+    fn run(threads: &'static [(Does, bool)], bound: Option<usize>) {
+        let mut builder = loom::model::Builder::new();
+        builder.preemption_bound = bound;
+        builder.check(move || {
+            let model = Model::new();
+            let others: Vec<_> = threads[1..]
+                .iter()
+                .map(|(does, fails)| {
+                    let model = model.clone();
+                    thread::spawn(move || model.write(*does, *fails))
+                })
+                .collect();
+            let (first, fails) = threads[0];
+            let mut results = vec![model.write(first, fails)];
+            results.extend(others.into_iter().map(|thread| thread.join().unwrap()));
+            let results: Vec<_> = threads
+                .iter()
+                .zip(results)
+                .map(|((does, _), (sequence, verdict))| (*does, sequence, verdict))
+                .collect();
+            model.check(&results);
+            if threads
+                .iter()
+                .all(|(does, fails)| *does == Does::Write && !fails)
+            {
+                assert_eq!(
+                    model.disk.lock().visible.len(),
+                    threads.len(),
+                    "a write was lost"
+                );
+            }
+        });
+    }
+
+    const OK: (Does, bool) = (Does::Write, false);
+
+    #[test]
+    fn two_writers_in_every_order() {
+        run(&[OK, OK], None);
+    }
+
+    #[test]
+    fn three_writers_with_few_preemptions() {
+        run(&[OK, OK, OK], Some(2));
+    }
+
+    #[test]
+    fn one_that_fails_takes_nobody_along() {
+        run(&[OK, (Does::Fail, false)], None);
+        run(&[(Does::Fail, false), OK, OK], Some(2));
+    }
+
+    #[test]
+    fn one_that_vanishes_with_its_batch_fails_it_and_the_next_goes_on() {
+        run(&[OK, (Does::Vanish, false)], None);
+        run(&[OK, (Does::Vanish, false), OK], Some(2));
+    }
+
+    #[test]
+    fn a_failed_sync_poisons_and_nobody_waits_for_ever() {
+        run(&[(Does::Write, true), OK], None);
+        run(&[(Does::Write, true), OK, OK], Some(2));
+    }
+
+    #[test]
+    fn closing_and_a_checkpoint_wait_for_the_commit_in_flight() {
+        for close in [false, true] {
+            loom::model(move || {
+                let model = Model::new();
+                let other = {
+                    let model = model.clone();
+                    thread::spawn(move || model.write(Does::Write, false))
+                };
+                model.alone(|disk| {
+                    disk.checkpointed = disk.synced.len();
+                    disk.closed = close;
+                });
+                let (sequence, verdict) = other.join().unwrap();
+                let disk = model.disk.lock();
+                match verdict {
+                    Verdict::Committed => assert_eq!(disk.synced, [sequence]),
+                    Verdict::Failed(..) => assert!(close && disk.synced.is_empty()),
+                }
+                assert!(disk.checkpointed <= disk.synced.len());
+            });
+        }
+    }
+}

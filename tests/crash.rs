@@ -1,5 +1,5 @@
-//! A process that writes is killed again and again: nothing acknowledged is lost, and nothing is
-//! half there.
+//! A process in which several threads write is killed again and again: nothing acknowledged is lost, and
+//! nothing is half there.
 
 use std::collections::BTreeMap;
 use std::hash::{BuildHasher, Hasher, RandomState};
@@ -8,20 +8,25 @@ use std::path::Path;
 use std::process::{Child, Command, Stdio};
 use std::time::Duration;
 
-use larder::{Database, Result, record};
+use larder::{Database, Durability, Result, record};
 
 use crate::support::{builder, check};
 
 /// Where the child finds its database; a test that is run otherwise is not a child.
 const PATH_VARIABLE: &str = "LARDER_CRASH_DATABASE";
 
-const CYCLES: u64 = 25;
+/// Kills, unless `LARDER_KILLS` says otherwise:
+/// `LARDER_KILLS=10000 cargo test --release --test main crash -- --nocapture`
+const CYCLES: u64 = 50;
 
 /// The child lives at most so long, in milliseconds.
-const LIFE_MS_MAX: u64 = 500;
+const LIFE_MS_MAX: u64 = 400;
 
-/// Entries that the steps go around in.
-const ENTRIES: u64 = 40;
+/// Threads that write.
+const THREADS: u64 = 4;
+
+/// Entries of each thread, which its steps go around in.
+const ENTRIES: u64 = 20;
 
 #[record(name = "entries", index(by_group = (group, desc(step))))]
 #[derive(Clone, Debug, PartialEq)]
@@ -36,10 +41,10 @@ struct Entry {
     text: String,
 }
 
-fn entry(step: u64) -> Entry {
+fn entry(thread: u64, step: u64) -> Entry {
     Entry {
-        id: step % ENTRIES,
-        step,
+        id: id(thread, step),
+        step: step * THREADS + thread,
         group: step % 3,
         tags: vec![step % 5, step % 7],
         // From short to larger than a page.
@@ -47,36 +52,55 @@ fn entry(step: u64) -> Entry {
     }
 }
 
-/// What a step does: an entry comes or changes, every fifth time another one goes.
-fn apply(db: &Database, step: u64) -> Result<()> {
+fn id(thread: u64, step: u64) -> u64 {
+    thread * ENTRIES + step % ENTRIES
+}
+
+/// What a step does: an entry comes or changes, every fifth time another one goes. Now and then it does not
+/// wait for the disk, or empties a bucket, which bypasses the log.
+fn apply(db: &Database, thread: u64, step: u64) -> Result<()> {
     db.write(|tx| {
-        let mut entries = tx.collection::<Entry>()?;
-        entries.put(&entry(step))?;
-        if step.is_multiple_of(5) {
-            entries.remove(step * 7 % ENTRIES)?;
+        if step.is_multiple_of(3) {
+            tx.set_durability(Durability::Buffered);
         }
-        tx.bucket("progress")?.put("step", step.to_le_bytes())?;
+        let mut entries = tx.collection::<Entry>()?;
+        entries.put(&entry(thread, step))?;
+        if step.is_multiple_of(5) {
+            entries.remove(id(thread, step * 7))?;
+        }
+        if step.is_multiple_of(50) {
+            tx.bucket("scratch")?.put("k", "v")?;
+            tx.drop_bucket("scratch")?;
+        }
+        tx.bucket("progress")?
+            .put(thread.to_string().as_str(), step.to_le_bytes())?;
         Ok(())
     })
 }
 
-/// What there is after so many steps.
-fn expected(steps: u64) -> Vec<Entry> {
+/// What there is after so many steps of each thread.
+fn expected(steps: [u64; THREADS as usize]) -> Vec<Entry> {
     let mut entries = BTreeMap::new();
-    for step in 1..=steps {
-        entries.insert(step % ENTRIES, step);
-        if step.is_multiple_of(5) {
-            entries.remove(&(step * 7 % ENTRIES));
+    for (thread, steps) in (0..).zip(steps) {
+        for step in 1..=steps {
+            entries.insert(id(thread, step), (thread, step));
+            if step.is_multiple_of(5) {
+                entries.remove(&id(thread, step * 7));
+            }
         }
     }
-    entries.into_values().map(entry).collect()
+    let last = entries.into_values();
+    last.map(|(thread, step)| entry(thread, step)).collect()
 }
 
-fn steps_in(db: &Database) -> u64 {
+fn steps_in(db: &Database) -> [u64; THREADS as usize] {
     let tx = db.read().unwrap();
-    let step = tx.bucket("progress").unwrap().get("step").unwrap();
-    step.map_or(0, |step| {
-        u64::from_le_bytes((*step).try_into().expect("eight bytes"))
+    let progress = tx.bucket("progress").unwrap();
+    std::array::from_fn(|thread| {
+        let step = progress.get(thread.to_string().as_str()).unwrap();
+        step.map_or(0, |step| {
+            u64::from_le_bytes((*step).try_into().expect("eight bytes"))
+        })
     })
 }
 
@@ -95,10 +119,18 @@ fn a_child_writes_until_it_is_killed() {
         return;
     };
     let db = builder().open(path).unwrap();
-    for step in steps_in(&db) + 1.. {
-        apply(&db, step).unwrap();
-        println!("\ncommitted {step}");
-    }
+    let before = steps_in(&db);
+    std::thread::scope(|scope| {
+        for (thread, before) in (0..).zip(before) {
+            let db = &db;
+            scope.spawn(move || {
+                for step in before + 1.. {
+                    apply(db, thread, step).unwrap();
+                    println!("\ncommitted {thread} {step}");
+                }
+            });
+        }
+    });
 }
 
 fn spawn_child(path: &Path) -> Child {
@@ -111,16 +143,17 @@ fn spawn_child(path: &Path) -> Child {
         .unwrap()
 }
 
-/// The last step that was acknowledged; a line without its end may be half a number.
-fn last_acknowledged(output: impl Read) -> Option<u64> {
+/// The last step of each thread that was acknowledged; a line without its end may be half a number.
+fn last_acknowledged(output: impl Read) -> [Option<u64>; THREADS as usize] {
     let mut output = BufReader::new(output);
     let mut line = String::new();
-    let mut last = None;
+    let mut last = [None; THREADS as usize];
     while output.read_line(&mut line).unwrap() > 0 {
         if let Some(step) = line.strip_prefix("committed ")
             && let Some(step) = step.strip_suffix('\n')
+            && let Some((thread, step)) = step.trim_end().split_once(' ')
         {
-            last = Some(step.trim_end().parse().unwrap());
+            last[thread.parse::<usize>().unwrap()] = Some(step.parse().unwrap());
         }
         line.clear();
     }
@@ -128,7 +161,7 @@ fn last_acknowledged(output: impl Read) -> Option<u64> {
 }
 
 /// Lets a child write for a while, kills it, and gives what it acknowledged.
-fn write_and_kill(path: &Path, life: Duration) -> Option<u64> {
+fn write_and_kill(path: &Path, life: Duration) -> [Option<u64>; THREADS as usize] {
     let mut child = spawn_child(path);
     let output = child.stdout.take().unwrap();
     let ledger = std::thread::spawn(move || last_acknowledged(output));
@@ -139,27 +172,38 @@ fn write_and_kill(path: &Path, life: Duration) -> Option<u64> {
 }
 
 #[test]
-fn a_writer_that_is_killed_at_any_time_loses_nothing_that_it_acknowledged() {
+fn writers_that_are_killed_at_any_time_lose_nothing_that_they_acknowledged() {
     let directory = tempfile::tempdir().unwrap();
     let path = directory.path().join("killed.larder");
-    let mut acknowledged = 0;
-    for cycle in 0..CYCLES {
+    let cycles = std::env::var("LARDER_KILLS").map_or(CYCLES, |kills| kills.parse().unwrap());
+    let mut acknowledged = [0; THREADS as usize];
+    let (mut steps, mut replayed) = (0, 0);
+    for cycle in 0..cycles {
         let random = RandomState::new().build_hasher().finish();
         let life = Duration::from_millis(random % LIFE_MS_MAX);
         let committed = write_and_kill(&path, life);
-        // What was found the last time is as good as acknowledged.
-        acknowledged = committed.unwrap_or(acknowledged);
 
         let db = builder().open(&path).unwrap();
+        replayed += db.recovery_report().replayed;
         check(&db);
         let found = steps_in(&db);
-        assert!(
-            (acknowledged..=acknowledged + 1).contains(&found),
-            "cycle {cycle}, killed after {life:?}: {acknowledged} acknowledged, {found} found"
-        );
+        for (thread, found) in found.iter().enumerate() {
+            // What was found the last time is as good as acknowledged.
+            let least = committed[thread].unwrap_or(acknowledged[thread]);
+            assert!(
+                (least..=least + 1).contains(found),
+                "cycle {cycle}, killed after {life:?}: thread {thread} acknowledged {least}, {found} found"
+            );
+            steps += found - acknowledged[thread];
+        }
         assert_eq!(entries_in(&db), expected(found), "cycle {cycle}");
         acknowledged = found;
         db.close().unwrap();
     }
-    assert!(acknowledged > CYCLES, "the children wrote next to nothing");
+    println!("{cycles} kills, {steps} commits, {replayed} of them replayed: nothing lost");
+    assert!(
+        steps > cycles * THREADS,
+        "the children wrote next to nothing"
+    );
+    assert!(replayed > cycles, "next to nothing was in the log");
 }

@@ -6,7 +6,7 @@
 //! 0x1000          4096        header, second copy
 //! 0x2000          4096        superblock slot 0 (`superblock`); 368 bytes are used, the rest is zero
 //! 0x3000          4096        superblock slot 1
-//! 0x4000          log size    commit log: reserved, zeros so far
+//! 0x4000          log size    commit log (`log`)
 //! 0x4000 + log    n x 4136    sealed blocks 1 .. n (`sealed`)
 //! ```
 //! redb sees a file of its own, which is made of 4096-byte blocks. Its block 0 holds redb's header of

@@ -3,17 +3,18 @@
 //! What the floors above rely on:
 //! - What is read is what was written: every block is verified when it is read, and damage is an error
 //!   that names the block.
-//! - A commit is durable when it returns: redb's two-phase commit with quick-repair, so that a page
-//!   reachable from a commit is whole and opening after a crash does not walk the file; then the
-//!   superblock's mirror.
-//! - Every change of a table goes through [`WriteTable::change`] or [`WriteTable::append`].
+//! - A commit is durable before it is visible: its frames are synced in the log, or it is a checkpoint,
+//!   redb's two-phase commit with quick-repair, so that a page reachable from one is whole and opening
+//!   after a crash does not walk the file; then the superblock's mirror.
+//! - Every change of a table goes through [`WriteTable::change`], which the journal sees, or
+//!   [`WriteTable::append`], which bypasses the log.
 //! - `check_integrity`, `compact` and savepoints are never called on the live handle: they commit
 //!   one-phase.
 //! - A failed sync or commit makes the store refuse every later write.
 //!
 //! From the disk upwards: `disk` (the seam) and `file`, `owner` (the latch), `layout`, `header` and
-//! `headers`, `seal` with `cipher`, `superblock`, `sealed` (what redb sees), `overlay`, then `open`,
-//! `create`, `store`, and `transaction` and `table` for the floors above.
+//! `headers`, `seal` with `cipher`, `superblock`, `sealed` (what redb sees), `overlay`, `log`; then
+//! `transaction` with `journal` and `table`, `rows`, `store`, `commit`, `open` and `create`.
 
 #[cfg_attr(
     not(feature = "testing"),

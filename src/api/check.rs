@@ -7,9 +7,7 @@ use super::database::Database;
 use crate::base::name::show_key;
 use crate::base::{ErrorKind, Result};
 use crate::collection::check::{Findings, Problem as Found, check};
-use crate::schema::catalog::{
-    Bucket, Member, NEXT_ID_ROW, REVISION_ROW, Records, auto_row, auto_rows,
-};
+use crate::schema::catalog::{Bucket, Member, NEXT_ID_ROW, Records, auto_row, auto_rows};
 use crate::store::{ALL, ReadTable, SYSTEM_TABLE};
 use crate::txn::core::read_number;
 use crate::txn::read::ReadTx;
@@ -189,23 +187,26 @@ fn check_records(
 }
 
 fn check_sequence(tx: &ReadTx, revision_max: u64, report: &mut CheckReport) -> Result<()> {
-    let last = tx.transaction().last_commit()?;
-    if last.is_some_and(|last| last.sequence() == u64::MAX) {
+    let Some(last) = tx.transaction().last_commit()? else {
+        return Ok(());
+    };
+    if last.id.sequence() == u64::MAX {
         report.add_to_whole(format!(
             "the sequence is {}, so that no commit can follow",
             u64::MAX
         ));
     }
-    match system_number(tx, REVISION_ROW)? {
-        Ok(u64::MAX) => report.add_to_whole(format!(
+    if last.revision == u64::MAX {
+        report.add_to_whole(format!(
             "the last revision is {}, so that none can follow",
             u64::MAX
-        )),
-        Ok(revision) if revision < revision_max => report.add_to_whole(format!(
-            "the last revision is {revision}, a record has revision {revision_max}"
-        )),
-        Ok(_) => {}
-        Err(what) => report.add_to_whole(what),
+        ));
+    }
+    if last.revision < revision_max {
+        report.add_to_whole(format!(
+            "the last revision is {}, a record has revision {revision_max}",
+            last.revision
+        ));
     }
     Ok(())
 }

@@ -211,7 +211,7 @@ fn counters_at_their_end_are_told_and_nothing_panics() {
     let create = |db: &Database| db.write(|tx| tx.collection::<Other>().map(drop));
     let end = u64::MAX.to_le_bytes();
 
-    let (_directory, path) = file_with_row(COMMIT_ROW, &[0xFF; 24]);
+    let (_directory, path) = file_with_row(COMMIT_ROW, &[0xFF; 32]);
     let db = Database::open(&path).unwrap();
     assert_eq!(insert(&db).unwrap_err().kind(), ErrorKind::Corrupt);
     assert_eq!(db.begin_write().unwrap_err().kind(), ErrorKind::Corrupt);

@@ -2,9 +2,7 @@
 
 pub(crate) use std::sync::Arc;
 pub(crate) use std::sync::OnceLock;
-#[cfg(any(test, feature = "testing"))]
-pub(crate) use std::sync::atomic::AtomicBool;
-pub(crate) use std::sync::atomic::{AtomicU64, AtomicUsize, Ordering};
+pub(crate) use std::sync::atomic::{AtomicBool, AtomicU64, AtomicUsize, Ordering};
 
 #[cfg(not(loom))]
 pub(crate) use parking_lot::{Condvar, Mutex, MutexGuard, RwLock};
@@ -18,8 +16,39 @@ pub(crate) fn this_thread() -> ThreadId {
 #[cfg(not(loom))]
 pub(crate) use std::thread::ThreadId;
 
+/// Does something while a lock that is held is not held.
+#[cfg(not(loom))]
+pub(crate) fn unlocked<T>(guard: &mut MutexGuard<'_, T>, act: impl FnOnce()) {
+    MutexGuard::unlocked(guard, act);
+}
+
+/// Something that becomes known once, to all who wait for it at the same time.
+#[cfg(not(loom))]
+#[derive(Debug)]
+pub(crate) struct Event<T>(OnceLock<T>);
+
+#[cfg(not(loom))]
+impl<T> Default for Event<T> {
+    fn default() -> Self {
+        Self(OnceLock::new())
+    }
+}
+
+#[cfg(not(loom))]
+impl<T: Clone> Event<T> {
+    /// Only the first value counts.
+    pub(crate) fn set(&self, value: T) {
+        let _ = self.0.set(value);
+    }
+
+    /// Waits for it.
+    pub(crate) fn wait(&self) -> T {
+        self.0.wait().clone()
+    }
+}
+
 #[cfg(loom)]
-pub(crate) use modelled::{Condvar, Mutex, MutexGuard, ThreadId, this_thread};
+pub(crate) use modelled::{Condvar, Event, Mutex, MutexGuard, ThreadId, this_thread, unlocked};
 #[cfg(loom)]
 pub(crate) use parking_lot::RwLock;
 
@@ -36,10 +65,20 @@ mod modelled {
         loom::thread::current().id()
     }
 
+    /// Models have no time, so nothing is done in it; what others do while it is not held, they do.
+    pub(crate) fn unlocked<T>(guard: &mut MutexGuard<'_, T>, _act: impl FnOnce()) {
+        let mutex = guard.1;
+        guard.0 = None;
+        guard.0 = Some(mutex.lock().unwrap());
+    }
+
     #[derive(Default)]
     pub(crate) struct Mutex<T>(loom::sync::Mutex<T>);
 
-    pub(crate) struct MutexGuard<'a, T>(Option<loom::sync::MutexGuard<'a, T>>);
+    pub(crate) struct MutexGuard<'a, T>(
+        Option<loom::sync::MutexGuard<'a, T>>,
+        &'a loom::sync::Mutex<T>,
+    );
 
     impl<T> Mutex<T> {
         pub(crate) fn new(value: T) -> Self {
@@ -47,7 +86,7 @@ mod modelled {
         }
 
         pub(crate) fn lock(&self) -> MutexGuard<'_, T> {
-            MutexGuard(Some(self.0.lock().unwrap()))
+            MutexGuard(Some(self.0.lock().unwrap()), &self.0)
         }
     }
 
@@ -67,6 +106,29 @@ mod modelled {
     impl<T> DerefMut for MutexGuard<'_, T> {
         fn deref_mut(&mut self) -> &mut T {
             self.0.as_mut().unwrap()
+        }
+    }
+
+    #[derive(Debug, Default)]
+    pub(crate) struct Event<T> {
+        value: Mutex<Option<T>>,
+        known: Condvar,
+    }
+
+    impl<T: Clone> Event<T> {
+        pub(crate) fn set(&self, value: T) {
+            self.value.lock().get_or_insert(value);
+            self.known.notify_all();
+        }
+
+        pub(crate) fn wait(&self) -> T {
+            let mut value = self.value.lock();
+            loop {
+                if let Some(value) = &*value {
+                    return value.clone();
+                }
+                self.known.wait(&mut value);
+            }
         }
     }
 

@@ -6,9 +6,7 @@
 //! KEY                   VALUE
 //! "catalog/" ++ name    a collection or bucket, as JSON (`StoredCollection`)
 //! "next"                u64, little-endian: the next id of a collection or an index, at most 2^32
-//! "sequence"            u64, little-endian: the sequence of the last commit
-//! "revision"            u64, little-endian: the revision of what the last commit wrote; where there
-//!                       is none, it is the sequence
+//! "commit", "lives"     the store's: which commit it is (`store/rows.rs`)
 //! "auto/" ++ id (BE)    u64, little-endian: the greatest key `insert` assigned or saw
 //!
 //! TABLE "r{id}"         the records of a collection, or the entries of a bucket: key -> body
@@ -27,11 +25,6 @@ use super::layout::{Layout, Route};
 use super::types::{IndexDefinition, RecordType};
 use crate::base::sync::{Arc, RwLock};
 use crate::base::{Error, ErrorKind, Result};
-
-// Rows of the system table; the store has rows of its own there.
-
-/// The row with the greatest revision that a commit gave to what it wrote.
-pub(crate) const REVISION_ROW: &[u8] = b"revision";
 
 /// The row with the next unused id.
 pub(crate) const NEXT_ID_ROW: &[u8] = b"next";

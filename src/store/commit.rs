@@ -13,7 +13,7 @@ use super::controls::Control;
 use super::error::from_io;
 use super::journal::Part;
 use super::log::{self, Log};
-use super::rows::LIVES_MAX;
+use super::rows::{LIVES_MAX, LastCommit};
 use super::store::Store;
 use super::transaction::{CommitFailure, WriteTransaction};
 use crate::base::{CommitId, Error, ErrorKind, Result};
@@ -52,12 +52,15 @@ impl Store {
     /// makes every later write fail.
     pub(crate) fn commit(&self, transaction: WriteTransaction, batch: &Batch<'_>) -> Result<()> {
         let mut log = self.log.lock();
-        let last = log.last() + batch.parts.len() as u64;
+        let last = LastCommit {
+            id: CommitId::new(self.life, log.last() + batch.parts.len() as u64),
+            revision: greatest(batch.parts),
+        };
         let bypass = batch.parts.iter().any(Part::is_bypass);
         if bypass || !log.is_begun() || !log.takes(batch.parts) {
             return self.commit_by_checkpoint(&mut log, transaction, last);
         }
-        let transaction = self.with_last_commit(transaction, last)?;
+        let transaction = with_last_commit(transaction, last)?;
         self.log_and_publish(&mut log, transaction, batch)
             .map_err(|error| {
                 if self.options.controls.has(Control::RolledBackAfterSync) {
@@ -70,25 +73,6 @@ impl Store {
             let _ = log.mark(self.file.owner(), self.file.seal());
         }
         Ok(())
-    }
-
-    /// Enters a commit into its own transaction. Whatever fails behind this is an outcome that is not
-    /// known.
-    fn with_last_commit(
-        &self,
-        transaction: WriteTransaction,
-        last: u64,
-    ) -> Result<WriteTransaction> {
-        let entered = transaction
-            .set_last_commit(CommitId::new(self.life, last))
-            .and_then(|()| transaction.check_unbroken());
-        match entered {
-            Ok(()) => Ok(transaction),
-            Err(error) => {
-                transaction.abort();
-                Err(error)
-            }
-        }
     }
 
     fn log_and_publish(
@@ -140,14 +124,14 @@ impl Store {
         &self,
         log: &mut Log,
         transaction: WriteTransaction,
-        last: u64,
+        last: LastCommit,
     ) -> Result<()> {
-        let transaction = self.with_last_commit(transaction, last)?;
+        let transaction = with_last_commit(transaction, last)?;
         if self.options.controls.has(Control::EarlyRestart) {
-            log.restart(last);
+            log.restart(last.id.sequence());
         }
         self.commit_durably(transaction)?;
-        log.restart(last);
+        log.restart(last.id.sequence());
         Ok(())
     }
 
@@ -243,7 +227,7 @@ impl Store {
             Outcome::RolledBack
         };
         let snapshot = self.begin_read()?;
-        let last = snapshot.last_commit()?;
+        let last = snapshot.last_commit()?.map(|last| last.id);
         if id.life() == self.life {
             let last = last.filter(|last| last.life() == id.life());
             if last.is_some_and(|last| of(last) == Outcome::Committed) {
@@ -271,7 +255,11 @@ impl Store {
     /// [`Full`](ErrorKind::Full) when there is no room for it; the file stays as it is.
     pub(super) fn recover(&mut self) -> Result<()> {
         let controls = self.options.controls;
-        let Some(after) = self.begin_read()?.last_commit()? else {
+        let Some(LastCommit {
+            id: after,
+            revision,
+        }) = self.begin_read()?.last_commit()?
+        else {
             return Ok(());
         };
         let layout = self.file.layout();
@@ -281,51 +269,58 @@ impl Store {
         if controls.has(Control::ReplayOnlyUnclean) && self.was_clean {
             return Ok(());
         }
-        let payloads = log::scan(self.file.owner(), self.file.seal(), layout, after)?;
-        if payloads.is_empty() {
+        let parts = log::scan(self.file.owner(), self.file.seal(), layout, after)?;
+        if parts.is_empty() {
             return Ok(());
         }
         if controls.has(Control::LifeBeforeReplay) && !self.is_read_only() {
             let transaction = self.begin_write_any()?;
-            transaction.set_last_commit(CommitId::new(life, after.sequence()))?;
+            let id = CommitId::new(life, after.sequence());
+            transaction.set_last_commit(LastCommit { id, revision })?;
             self.commit_durably(transaction)?;
         }
         self.make_replayable()?;
-        let last = after.sequence() + payloads.len() as u64;
-        self.replay(&payloads, after.life(), last)
-            .map_err(|error| {
-                let full = error.is(ErrorKind::Full)
-                    || std::error::Error::source(&error)
-                        .and_then(|source| source.downcast_ref::<Error>())
-                        .is_some_and(|source| source.is(ErrorKind::Full));
-                if full {
-                    return Error::new(
+        let last = LastCommit {
+            id: CommitId::new(after.life(), after.sequence() + parts.len() as u64),
+            revision: revision.max(greatest(&parts)),
+        };
+        self.replay(&parts, last).map_err(|error| {
+            let full = error.is(ErrorKind::Full)
+                || std::error::Error::source(&error)
+                    .and_then(|source| source.downcast_ref::<Error>())
+                    .is_some_and(|source| source.is(ErrorKind::Full));
+            if full {
+                return Error::new(
                     ErrorKind::Full,
                     "there is no room to bring back what the commit log holds; nothing is lost: \
                          make room and open it again",
                 )
                 .because(error);
-                }
-                error
-            })?;
-        self.recovery.replayed = payloads.len() as u64;
-        self.recovery.sequence = last;
-        self.log.lock().restart(last);
+            }
+            error
+        })?;
+        self.recovery.replayed = parts.len() as u64;
+        self.recovery.sequence = last.id.sequence();
+        self.log.lock().restart(last.id.sequence());
         Ok(())
     }
 
-    fn replay(&self, payloads: &[Vec<u8>], life: u128, last: u64) -> Result<()> {
+    fn replay(&self, parts: &[Part], last: LastCommit) -> Result<()> {
         let transaction = self.begin_write_any()?;
         // The earlier life is remembered with the last of its commits.
-        let applied = payloads
+        let applied = parts
             .iter()
-            .try_for_each(|payload| transaction.apply(payload))
-            .and_then(|()| transaction.set_last_commit(CommitId::new(life, last)));
+            .try_for_each(|part| transaction.apply(&part.payload))
+            .and_then(|()| transaction.set_last_commit(last));
         if let Err(error) = applied {
             transaction.abort();
             return Err(error);
         }
-        let transaction = self.with_last_commit(transaction, last)?;
+        let last = LastCommit {
+            id: CommitId::new(self.life, last.id.sequence()),
+            ..last
+        };
+        let transaction = with_last_commit(transaction, last)?;
         if self.is_read_only() {
             return transaction.publish().map_err(|failure| match failure {
                 CommitFailure::RolledBack(error) | CommitFailure::Unknown(error) => error,
@@ -351,6 +346,26 @@ impl Store {
                 transaction.abort();
                 Err(error)
             }
+        }
+    }
+}
+
+/// The greatest revision among them: whoever began first does not always end first.
+fn greatest(parts: &[Part]) -> u64 {
+    parts.iter().map(|part| part.revision).max().unwrap_or(0)
+}
+
+/// Enters a commit into its own transaction. Whatever fails behind this is an outcome that is not
+/// known.
+fn with_last_commit(transaction: WriteTransaction, last: LastCommit) -> Result<WriteTransaction> {
+    let entered = transaction
+        .set_last_commit(last)
+        .and_then(|()| transaction.check_unbroken());
+    match entered {
+        Ok(()) => Ok(transaction),
+        Err(error) => {
+            transaction.abort();
+            Err(error)
         }
     }
 }

@@ -26,6 +26,8 @@ const REMOVE: u8 = 3;
 /// What one of the transactions of a batch changed.
 #[derive(Debug, Default, PartialEq, Eq)]
 pub(crate) struct Part {
+    /// The revision of what it wrote.
+    pub(super) revision: u64,
     /// The write set.
     pub(super) payload: Vec<u8>,
     /// Whether there is more than what the write set says.

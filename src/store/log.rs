@@ -13,8 +13,9 @@
 //! 49      16      life
 //! 65      8       sequence
 //! 73      8       synced_through: every frame up to that sequence was synced when this was written
-//! 81      4       CRC-32 of the previous frame as it lies in the file; 0 in the first
-//! 85      ..      write set (`journal`); nothing in a mark
+//! 81      8       the revision of what the transaction wrote; 0 in a mark
+//! 89      4       CRC-32 of the previous frame as it lies in the file; 0 in the first
+//! 93      ..      write set (`journal`); nothing in a mark
 //! ```
 //! - A *life* is one opening of the database. The table `larder` has the life and sequence that the last
 //!   checkpoint left (`rows`); what follows it is here: the first frame is of that life and has the next
@@ -44,7 +45,7 @@ const ALIGN: usize = 64;
 const FRONT_BYTES: usize = 8;
 
 /// What is in front of the write set within the seal.
-const HEAD_BYTES: usize = 1 + 16 + 8 + 8 + 4;
+const HEAD_BYTES: usize = 1 + 16 + 8 + 8 + 8 + 4;
 
 const TRANSACTION: u8 = 1;
 const MARK: u8 = 2;
@@ -137,7 +138,7 @@ impl Log {
         let mut previous = self.previous;
         for (part, sequence) in parts.iter().zip(self.last + 1..) {
             let offset = LOG_OFFSET + self.head + bytes.len() as u64;
-            let frame = self.frame(seal, offset, TRANSACTION, sequence, previous, &part.payload)?;
+            let frame = self.frame(seal, offset, TRANSACTION, sequence, previous, part)?;
             previous = crc32fast::hash(&frame);
             bytes.extend_from_slice(&frame);
             bytes.resize(aligned(bytes.len()), 0);
@@ -160,7 +161,8 @@ impl Log {
             return Ok(());
         }
         let offset = LOG_OFFSET + self.head;
-        let frame = self.frame(seal, offset, MARK, self.last, self.previous, &[])?;
+        let nothing = Part::default();
+        let frame = self.frame(seal, offset, MARK, self.last, self.previous, &nothing)?;
         owner.write_at(offset, &frame)
     }
 
@@ -171,8 +173,9 @@ impl Log {
         kind: u8,
         sequence: u64,
         previous: u32,
-        payload: &[u8],
+        part: &Part,
     ) -> io::Result<Vec<u8>> {
+        let payload = &part.payload;
         let (mut life, mut synced_through) = (self.life, self.synced_through);
         if self.controls.has(Control::FramesWithoutLife) {
             life = 0;
@@ -189,6 +192,7 @@ impl Log {
         frame.extend_from_slice(&life.to_le_bytes());
         frame.extend_from_slice(&sequence.to_le_bytes());
         frame.extend_from_slice(&synced_through.to_le_bytes());
+        frame.extend_from_slice(&part.revision.to_le_bytes());
         frame.extend_from_slice(&previous.to_le_bytes());
         frame.extend_from_slice(payload);
         let nonces = seal.nonces(1).map_err(io::Error::other)?;
@@ -226,10 +230,10 @@ struct Frame {
     previous: u32,
     /// Of the frame as it lies.
     crc: u32,
-    payload: Vec<u8>,
+    part: Part,
 }
 
-/// Reads the write sets of the transactions that follow that commit. Not one byte is written.
+/// Reads what the transactions changed that follow that commit. Not one byte is written.
 ///
 /// # Errors
 /// [`Corrupt`](crate::ErrorKind::Corrupt) when a frame is damaged that was synced.
@@ -238,14 +242,14 @@ pub(super) fn scan(
     seal: &Seal,
     layout: Layout,
     after: CommitId,
-) -> Result<Vec<Vec<u8>>> {
+) -> Result<Vec<Part>> {
     let reader = Reader {
         owner,
         seal,
         end: layout.data_offset(),
     };
     let io = |error| super::error::from_io(error, "the commit log cannot be read");
-    let mut payloads = Vec::new();
+    let mut parts = Vec::new();
     let mut offset = LOG_OFFSET;
     let mut previous = 0;
     let mut sequence = after.sequence();
@@ -258,10 +262,10 @@ pub(super) fn scan(
                 && frame.previous == previous
         });
         let Some(frame) = next else { break };
-        offset += frame_len(frame.payload.len());
+        offset += frame_len(frame.part.len());
         previous = frame.crc;
         sequence = frame.sequence;
-        payloads.push(frame.payload);
+        parts.push(frame.part);
     }
     let missing = sequence.saturating_add(1);
     match reader.first_behind(offset, after.life()).map_err(io)? {
@@ -281,7 +285,7 @@ pub(super) fn scan(
             ));
         }
     }
-    Ok(payloads)
+    Ok(parts)
 }
 
 struct Reader<'a> {
@@ -394,6 +398,7 @@ fn parse(data: &[u8], crc: u32) -> Option<Frame> {
     let (life, rest) = rest.split_first_chunk()?;
     let (sequence, rest) = rest.split_first_chunk()?;
     let (synced_through, rest) = rest.split_first_chunk()?;
+    let (revision, rest) = rest.split_first_chunk()?;
     let (previous, payload) = rest.split_first_chunk()?;
     Some(Frame {
         kind: *kind,
@@ -402,7 +407,11 @@ fn parse(data: &[u8], crc: u32) -> Option<Frame> {
         synced_through: u64::from_le_bytes(*synced_through),
         previous: u32::from_le_bytes(*previous),
         crc,
-        payload: payload.to_vec(),
+        part: Part {
+            revision: u64::from_le_bytes(*revision),
+            payload: payload.to_vec(),
+            bypass: false,
+        },
     })
 }
 
@@ -458,7 +467,7 @@ mod tests {
             self.log.mark(&self.owner, &self.seal).unwrap();
         }
 
-        fn scan(&self) -> Result<Vec<Vec<u8>>> {
+        fn scan(&self) -> Result<Vec<Part>> {
             scan(&self.owner, &self.seal, self.layout, AFTER)
         }
 
@@ -475,7 +484,10 @@ mod tests {
         let mut journal = Journal::new(1 << 14);
         let table = journal.table("t");
         journal.changed(table, b"key", Some(value), None);
-        journal.take_part()
+        Part {
+            revision: 0x0A0B,
+            ..journal.take_part()
+        }
     }
 
     #[test]
@@ -489,7 +501,7 @@ mod tests {
                 bench.append(value);
                 bench.sync();
             }
-            let expected: Vec<_> = values.iter().map(|value| part(value).payload).collect();
+            let expected: Vec<_> = values.iter().map(|value| part(value)).collect();
             assert_eq!(bench.scan().unwrap(), expected);
             // After a checkpoint none of them follows.
             let after = |life, sequence| {
@@ -506,7 +518,7 @@ mod tests {
                 bench.layout,
                 CommitId::new(LIFE, 14),
             );
-            assert_eq!(found.unwrap(), [part(b"next").payload]);
+            assert_eq!(found.unwrap(), [part(b"next")]);
         }
     }
 
@@ -561,7 +573,7 @@ mod tests {
         bench.append(b"2");
         bench.append(b"3");
         bench.damage(frame_len(part(b"1").len()) + 50);
-        assert_eq!(bench.scan().unwrap(), [part(b"1").payload]);
+        assert_eq!(bench.scan().unwrap(), [part(b"1")]);
     }
 
     #[test]
@@ -583,7 +595,7 @@ mod tests {
             bench.layout,
             CommitId::new(LIFE, 13),
         );
-        assert_eq!(found.unwrap(), [part(b"5").payload]);
+        assert_eq!(found.unwrap(), [part(b"5")]);
     }
 
     #[test]
@@ -636,17 +648,17 @@ mod tests {
     }
 
     const GOLDEN_PLAIN: &str =
-        "3c000000ee8356d80000000000000000000000000000000000000000000000002272d1d76c617264657220706c61696e
-         01100f0e0d0c0b0a0908070605040302010b000000000000000a00000000000000000000000101000000740203000000
-         050000006b657976616c75650000000000000000000000000000000000000000250000001bf480950000000000000000
-         000000000000000000000000000000004f895ab56c617264657220706c61696e02100f0e0d0c0b0a0908070605040302
-         010b000000000000000b0000000000000073dba0a6000000000000000000000000000000000000000000000000000000
+        "440000009d0bdd76000000000000000000000000000000000000000000000000d44561816c617264657220706c61696e
+         01100f0e0d0c0b0a0908070605040302010b000000000000000a000000000000000b0a00000000000000000000010100
+         0000740203000000050000006b657976616c75650000000000000000000000002d000000f4dc34500000000000000000
+         000000000000000000000000000000008efff50a6c617264657220706c61696e02100f0e0d0c0b0a0908070605040302
+         010b000000000000000b000000000000000000000000000000d4a312b100000000000000000000000000000000000000
          00000000000000000000000000000000";
     const GOLDEN_XAES: &str =
-        "3c000000ee8356d8405c601ec3035811ee5ec865e8db3a4e70061c9591d0bcba50ad6a104237ef70afee224b5bdea345
-         7175f7e5ef1867b169ed95e2b47c0fb76608f3af2e62a2a7ead74d4eeb245b3cba93ee25ece09bca7ec529652ba9f04c
-         1d2fac36524522e5370f186f0000000000000000000000000000000000000000250000001bf4809539cf591ae27f7bd4
-         d728a7b31448ebea9917a11e7555c14aa56ae3af64c758a835bce57d33750c6ec8d74b4c7219f85d6b44e2bede5dbd49
-         f1e1443647b5347d7434942a6a2b4366669b3575af000000000000000000000000000000000000000000000000000000
+        "440000009d0bdd76405c601ec3035811ee5ec865e8db3a4e70061c9591d0bcba581715f718841193c11b160e9b8435a3
+         7175f7e5ef1867b169ed95e2b47c0fb76608f3af2e62a2a7ead74d4eeb245b3cba98e425ece19aca7ec55d6728a8f14c
+         182fd8343a205b9353636d0ab8ed6e9d6872bbaa0000000000000000000000002d000000f4dc345039cf591ae27f7bd4
+         d728a7b31448ebea9917a11e7555c14ab1a1405e14de838df561dc0d3abfdb5dc8d74b4c7219f85d6b44e2bede5dbd49
+         f1e1443647b5347d7434942a6a2b43666650667f29cd5619e26f4e663200000000000000000000000000000000000000
          00000000000000000000000000000000";
 }

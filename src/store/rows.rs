@@ -2,8 +2,9 @@
 //!
 //! ```text
 //! ROW       VALUE
-//! commit    life (16 bytes), sequence (u64) of the last commit; little-endian
-//! lives     the last commits of earlier lives in the same form, oldest first, at most 64
+//! commit    of the last commit: life (16 bytes), sequence (u64), and the greatest revision (u64) that it
+//!           or one before it gave to what it wrote; little-endian
+//! lives     life and sequence of the last commits of earlier lives, oldest first, at most 64
 //! ```
 //! A life is one opening of the database, and a random number. The row `commit` changes with every
 //! commit, in the same transaction; its life changes with the first checkpoint of a life, which has
@@ -43,26 +44,44 @@ fn decode(bytes: [u8; ID_BYTES]) -> CommitId {
     CommitId::new(u128::from_le_bytes(life), u64::from_le_bytes(sequence))
 }
 
-fn read(table: ReadTable<'_, '_>, row: &[u8]) -> Result<Vec<CommitId>> {
-    let Some(bytes) = table.peek(row)? else {
+/// The last commit that a table has.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub(crate) struct LastCommit {
+    pub(crate) id: CommitId,
+    /// The greatest revision of what is in the tables.
+    pub(crate) revision: u64,
+}
+
+fn read_lives(table: ReadTable<'_, '_>) -> Result<Vec<CommitId>> {
+    let Some(bytes) = table.peek(LIVES_ROW)? else {
         return Ok(Vec::new());
     };
     let (ids, rest) = bytes.as_chunks::<ID_BYTES>();
     if !rest.is_empty() {
-        return Err(Error::corrupt(
-            "a row of commits in the system table has a length that none has",
-        ));
+        return Err(malformed());
     }
     Ok(ids.iter().copied().map(decode).collect())
 }
 
-fn read_last(table: ReadTable<'_, '_>) -> Result<Option<CommitId>> {
-    Ok(read(table, COMMIT_ROW)?.last().copied())
+fn read_last(table: ReadTable<'_, '_>) -> Result<Option<LastCommit>> {
+    let Some(bytes) = table.peek(COMMIT_ROW)? else {
+        return Ok(None);
+    };
+    let (id, revision) = bytes.split_first_chunk().ok_or_else(malformed)?;
+    let revision = revision.try_into().map_err(|_| malformed())?;
+    Ok(Some(LastCommit {
+        id: decode(*id),
+        revision: u64::from_le_bytes(revision),
+    }))
+}
+
+fn malformed() -> Error {
+    Error::corrupt("a row of commits in the system table has a length that none has")
 }
 
 impl ReadTransaction {
     /// The last commit that this snapshot has, `None` before the first.
-    pub(crate) fn last_commit(&self) -> Result<Option<CommitId>> {
+    pub(crate) fn last_commit(&self) -> Result<Option<LastCommit>> {
         match self.open_table(SYSTEM_TABLE)? {
             Some(table) => read_last(ReadTable::Snapshot(&table)),
             None => Ok(None),
@@ -72,7 +91,7 @@ impl ReadTransaction {
     /// The last commits of earlier lives, oldest first.
     pub(super) fn lives(&self) -> Result<Vec<CommitId>> {
         match self.open_table(SYSTEM_TABLE)? {
-            Some(table) => read(ReadTable::Snapshot(&table), LIVES_ROW),
+            Some(table) => read_lives(ReadTable::Snapshot(&table)),
             None => Ok(Vec::new()),
         }
     }
@@ -81,17 +100,19 @@ impl ReadTransaction {
 impl WriteTransaction {
     /// Makes this the last commit. A life that the table has not is entered, and the one before it
     /// remembered.
-    pub(super) fn set_last_commit(&self, id: CommitId) -> Result<()> {
+    pub(super) fn set_last_commit(&self, last: LastCommit) -> Result<()> {
         let mut table = self.open_table(SYSTEM_TABLE)?;
         if let Some(before) = read_last(ReadTable::Writing(&table))?
-            && before.life() != id.life()
+            && before.id.life() != last.id.life()
         {
-            let mut lives = read(ReadTable::Writing(&table), LIVES_ROW)?;
-            lives.push(before);
+            let mut lives = read_lives(ReadTable::Writing(&table))?;
+            lives.push(before.id);
             let kept = lives.len().saturating_sub(LIVES_MAX);
             let bytes: Vec<u8> = lives.into_iter().skip(kept).flat_map(encode).collect();
             table.set_row(LIVES_ROW, &bytes)?;
         }
-        table.set_row(COMMIT_ROW, &encode(id))
+        let mut row = encode(last.id).to_vec();
+        row.extend_from_slice(&last.revision.to_le_bytes());
+        table.set_row(COMMIT_ROW, &row)
     }
 }

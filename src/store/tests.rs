@@ -84,7 +84,7 @@ fn put(store: &Store, key: &[u8], value: &[u8]) -> Result<()> {
 }
 
 fn commit(store: &Store, transaction: WriteTransaction) -> Result<()> {
-    match transaction.end_part() {
+    match transaction.end_part(1) {
         Ok(part) => {
             let parts = &[part];
             store.commit(

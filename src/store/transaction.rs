@@ -146,9 +146,10 @@ impl WriteTransaction {
     ///
     /// # Errors
     /// Those of something that was leaked or left half done; what was changed must be undone then.
-    pub(crate) fn end_part(&self) -> Result<Part> {
+    pub(crate) fn end_part(&self, revision: u64) -> Result<Part> {
         self.check_sound()?;
-        Ok(self.state.journal.lock().take_part())
+        let part = self.state.journal.lock().take_part();
+        Ok(Part { revision, ..part })
     }
 
     /// Whether handles or iterators were leaked, so that redb has what was changed in its hand still.

@@ -8,7 +8,7 @@ use crate::base::clock;
 use crate::base::sync::{Arc, AtomicU64, Mutex, Ordering, RwLock};
 use crate::base::{Error, Result};
 use crate::collection::body::BodyOptions;
-use crate::schema::catalog::{Catalog, REVISION_ROW, Records, StoredCollection, catalog_rows};
+use crate::schema::catalog::{Catalog, Records, StoredCollection, catalog_rows};
 use crate::store::{Control, ReadTable, ReadTransaction, SYSTEM_TABLE, Store};
 
 /// When a commit returns.
@@ -222,17 +222,19 @@ fn load(transaction: &ReadTransaction) -> Result<Loaded> {
             .ok_or_else(|| Error::corrupt("a name in the catalog is not UTF-8"))?;
         members.push(StoredCollection::decode(name, &value)?);
     }
-    let sequence = stored_sequence(transaction)?;
+    let last = transaction.last_commit()?;
     Ok(Loaded {
         catalog: Catalog::new(members),
-        sequence,
-        revision: read_number(table, REVISION_ROW)?.unwrap_or(sequence),
+        sequence: last.map_or(0, |last| last.id.sequence()),
+        revision: last.map_or(0, |last| last.revision),
     })
 }
 
 /// The sequence of the commit that a snapshot shows.
 fn stored_sequence(transaction: &ReadTransaction) -> Result<u64> {
-    Ok(transaction.last_commit()?.map_or(0, |id| id.sequence()))
+    Ok(transaction
+        .last_commit()?
+        .map_or(0, |last| last.id.sequence()))
 }
 
 /// A number in a row of the system table.

@@ -8,11 +8,15 @@
 //! - A thread that passed its batch on waits for its *fate*: what it read and wrote counts only when the
 //!   batch is committed, and fails with it. A batch that is lost on the way, by a panic, has failed.
 //! - Whoever asked to write alone begins with a batch of its own.
+//! - To wake a thread takes longer than most closures do. So the next in line is woken when the turn before
+//!   its own begins, and looks for the baton for a moment before it sleeps again.
 
 use std::collections::VecDeque;
 use std::time::Duration;
 
-use crate::base::sync::{Arc, Condvar, Mutex, MutexGuard, ThreadId, this_thread};
+use crate::base::sync::{
+    Arc, AtomicBool, Condvar, Event, Mutex, MutexGuard, Ordering, ThreadId, this_thread, unlocked,
+};
 use crate::base::{Error, ErrorKind, Result, clock};
 
 /// Those who write, and those who wait to; `B` is what they write together.
@@ -35,7 +39,15 @@ struct Waiting {
     number: u64,
     thread: ThreadId,
     alone: bool,
-    turn: Arc<Condvar>,
+    turn: Arc<Call>,
+}
+
+/// How one who waits is told.
+#[derive(Debug, Default)]
+struct Call {
+    bell: Condvar,
+    /// That the baton was passed, for whoever looks without the lock.
+    passed: AtomicBool,
 }
 
 /// The baton, until it is dropped or passed on.
@@ -89,7 +101,7 @@ impl<B> Group<B> {
         }
         let number = state.next;
         state.next += 1;
-        let turn = Arc::new(Condvar::default());
+        let turn = Arc::new(Call::default());
         state.waiting.push_back(Waiting {
             number,
             thread: me,
@@ -106,7 +118,11 @@ impl<B> Group<B> {
         if let Some(next) = state.waiting.pop_front() {
             state.holder = Some(next.thread);
             state.passed = Some((next.number, batch));
-            next.turn.notify_one();
+            next.turn.passed.store(true, Ordering::Release);
+            next.turn.bell.notify_one();
+            if let Some(after) = state.waiting.front() {
+                after.turn.bell.notify_one();
+            }
         }
     }
 }
@@ -114,16 +130,26 @@ impl<B> Group<B> {
 fn wait<B>(
     state: &mut MutexGuard<'_, State<B>>,
     number: u64,
-    turn: &Condvar,
+    turn: &Call,
     timeout: Option<Duration>,
 ) -> Result<Option<B>> {
     let begin = clock::instant();
+    let mut looked = false;
     loop {
         if let Some((_, batch)) = state.passed.take_if(|(to, _)| *to == number) {
             return Ok(batch);
         }
+        let is_next = state
+            .waiting
+            .front()
+            .is_some_and(|next| next.number == number);
+        if is_next && !looked {
+            looked = true;
+            unlocked(state, || look_for(&turn.passed));
+            continue;
+        }
         let Some(timeout) = timeout else {
-            turn.wait(state);
+            turn.bell.wait(state);
             continue;
         };
         let waited = clock::instant().duration_since(begin);
@@ -134,9 +160,20 @@ fn wait<B>(
                 format!("others were writing for {timeout:?}; nothing was done: try again"),
             ));
         };
-        turn.wait_for(state, left);
+        turn.bell.wait_for(state, left);
     }
 }
+
+/// Looks whether the baton was passed, for a moment. Other threads run meanwhile, if they want to.
+fn look_for(passed: &AtomicBool) {
+    let begin = clock::instant();
+    while !passed.load(Ordering::Acquire) && clock::instant().duration_since(begin) < LOOK_MAX {
+        std::thread::yield_now();
+    }
+}
+
+/// About what a closure takes, and a thread to wake.
+const LOOK_MAX: Duration = Duration::from_micros(100);
 
 impl<B> Turn<B> {
     /// Passes the baton and a batch to the next who waits and would join it; gives both back when
@@ -163,10 +200,7 @@ impl<B> Drop for Turn<B> {
 
 /// What became of a batch, once that is known.
 #[derive(Debug, Default)]
-pub(crate) struct Fate {
-    verdict: Mutex<Option<Verdict>>,
-    known: Condvar,
-}
+pub(crate) struct Fate(Event<Verdict>);
 
 /// What became of it.
 #[derive(Clone, Debug, PartialEq, Eq)]
@@ -179,19 +213,12 @@ pub(crate) enum Verdict {
 impl Fate {
     /// Tells everybody. Only the first verdict counts.
     pub(crate) fn decide(&self, verdict: Verdict) {
-        self.verdict.lock().get_or_insert(verdict);
-        self.known.notify_all();
+        self.0.set(verdict);
     }
 
     /// Waits until it is known.
     pub(crate) fn wait(&self) -> Verdict {
-        let mut verdict = self.verdict.lock();
-        loop {
-            if let Some(verdict) = &*verdict {
-                return verdict.clone();
-            }
-            self.known.wait(&mut verdict);
-        }
+        self.0.wait()
     }
 }
 

@@ -13,7 +13,7 @@ use super::group::{Ask, Turn, Verdict};
 use crate::base::sync::Arc;
 use crate::base::{CommitId, Error, ErrorKind, Result};
 use crate::schema::catalog::{
-    Catalog, Member, NEXT_ID_ROW, REVISION_ROW, StoredCollection, auto_row, catalog_row,
+    Catalog, Member, NEXT_ID_ROW, StoredCollection, auto_row, catalog_row,
 };
 use crate::store::{ReadTable, SYSTEM_TABLE, WriteTransaction};
 
@@ -196,7 +196,7 @@ impl WriteTx {
         if self.changed.get() {
             self.write_counters()?;
         }
-        let part = self.transaction()?.end_part()?;
+        let part = self.transaction()?.end_part(self.revision)?;
         let changed = self.catalog_changed.get();
         Ok(self.changed.get().then(|| Leaving {
             part,
@@ -346,14 +346,12 @@ impl WriteTx {
     }
 
     fn write_counters(&self) -> Result<()> {
+        let counters = self.counters.borrow();
+        if !counters.values().any(|counter| counter.changed) {
+            return Ok(());
+        }
         let mut system = self.transaction()?.open_table(SYSTEM_TABLE)?;
-        system.change(REVISION_ROW, Some(&self.revision.to_le_bytes()))?;
-        for (id, counter) in self
-            .counters
-            .borrow()
-            .iter()
-            .filter(|(_, counter)| counter.changed)
-        {
+        for (id, counter) in counters.iter().filter(|(_, counter)| counter.changed) {
             system.change(&auto_row(*id), Some(&counter.greatest.to_le_bytes()))?;
         }
         Ok(())

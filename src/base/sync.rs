@@ -109,10 +109,19 @@ mod modelled {
         }
     }
 
-    #[derive(Debug, Default)]
+    #[derive(Debug)]
     pub(crate) struct Event<T> {
         value: Mutex<Option<T>>,
         known: Condvar,
+    }
+
+    impl<T> Default for Event<T> {
+        fn default() -> Self {
+            Self {
+                value: Mutex::new(None),
+                known: Condvar::default(),
+            }
+        }
     }
 
     impl<T: Clone> Event<T> {

@@ -24,7 +24,10 @@ fn main() -> Result<()> {
     for writers in [1, 16, 32] {
         match writers {
             _ if !chosen.is_empty() && !chosen.contains(&writers) => {}
-            1 => single()?,
+            1 => {
+                single()?;
+                turns()?;
+            }
             _ => many(writers)?,
         }
     }
@@ -90,6 +93,39 @@ fn single() -> Result<()> {
         );
     }
     println!("ratio: larder's time to that engine's; targets 0.6 of redb, 0.35 of two-phase; bytes a sixth of redb's\n");
+    Ok(())
+}
+
+/// What taking turns costs a writer who has no competition.
+fn turns() -> Result<()> {
+    let directory = tempfile::tempdir()?;
+    let larder = Larder::create(directory.path())?;
+    let db = larder.database();
+    let value = [7; 250];
+    let mut times = [Vec::new(), Vec::new()];
+    for round in 0..ROUNDS as u64 {
+        for id in round * ROUND..(round + 1) * ROUND {
+            let key = id.wrapping_mul(0x9E37_79B9_7F4A_7C15).to_be_bytes();
+            let begin = Instant::now();
+            larder::testing::put_straight(db, "straight", &key, &value)?;
+            times[0].push(begin.elapsed().as_secs_f64());
+            let begin = Instant::now();
+            db.write(|tx| tx.bucket("turns")?.put(&key[..], value).map(drop))?;
+            times[1].push(begin.elapsed().as_secs_f64());
+        }
+    }
+    times.iter_mut().for_each(|times| times.sort_by(f64::total_cmp));
+    let [straight, turns] = &times;
+    for (name, part) in [("p50", 0.5), ("p99", 0.99)] {
+        let at = (straight.len() as f64 * part) as usize;
+        println!(
+            "one writer in turn, to the log alone, {name}: {:.0} us to {:.0} us, {:.3}x   at most 1.05",
+            turns[at] * 1e6,
+            straight[at] * 1e6,
+            turns[at] / straight[at]
+        );
+    }
+    println!();
     Ok(())
 }
 

@@ -16,6 +16,7 @@ mod concurrency;
 mod crash;
 mod damage;
 mod encryption;
+mod full;
 mod keys;
 mod limits;
 mod macros;

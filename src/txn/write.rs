@@ -9,7 +9,7 @@ use super::batch::{Batch, Leaving};
 use super::core::{Core, Durability, read_number};
 #[cfg(feature = "testing")]
 use super::group::ALONE;
-use super::group::{Ask, Turn, Verdict};
+use super::group::{Ask, Fate, Turn, Verdict};
 use crate::base::sync::Arc;
 use crate::base::{CommitId, Error, ErrorKind, Result};
 use crate::schema::catalog::{
@@ -30,6 +30,8 @@ pub struct WriteTx {
     catalog: RefCell<Arc<Catalog>>,
     catalog_changed: Cell<bool>,
     changed: Cell<bool>,
+    /// Whether its batch has something of it.
+    kept: Cell<bool>,
     durability: Cell<Durability>,
     /// The sequence that its commit will have.
     sequence: u64,
@@ -86,6 +88,7 @@ impl WriteTx {
             writing: Some(writing),
             catalog_changed: Cell::new(false),
             changed: Cell::new(false),
+            kept: Cell::new(false),
             durability: Cell::new(core.durability),
             sequence,
             revision,
@@ -127,23 +130,28 @@ impl WriteTx {
     ) -> Result<Vec<Result<()>>> {
         let (turn, _) = core.group.take(ALONE)?;
         let batch = Batch::begin(core)?;
-        let fate = batch.fate();
         let mut writing = Writing { turn, batch };
         let mut ended = Vec::new();
         for closure in closures {
             let mut tx = Self::join(core, writing)?;
             let result = closure(&tx);
+            let fate = tx.fate()?;
             let (left, own) = tx.conclude(result.is_ok())?;
-            ended.push((tx, result.and(own)));
+            ended.push((tx, result.and(own), fate));
             writing = left;
-            if !writing.batch.has_room(core) {
+            if writing.batch.is_empty() {
+                // As in `leave`: whoever comes next has a batch of their own.
+                let Writing { turn, batch } = writing;
+                batch.finish(core);
+                let batch = Batch::begin(core)?;
+                writing = Writing { turn, batch };
+            } else if !writing.batch.has_room(core) {
                 break;
             }
         }
         writing.batch.finish(core);
-        let verdict = fate.wait();
-        let outcome = |(tx, own): (Self, _)| tx.outcome(verdict.clone()).and(own);
-        Ok(ended.into_iter().map(outcome).collect())
+        let told = |(tx, own, fate): (Self, Result<()>, Arc<Fate>)| tx.told(own, &fate);
+        Ok(ended.into_iter().map(told).collect())
     }
 
     /// Makes all changes durable and visible. When it returns an error other than
@@ -166,14 +174,25 @@ impl WriteTx {
     /// Ends it: with a commit, or undoing everything. Returns when it is known what became of all that
     /// it has seen.
     fn end(&mut self, commit: bool) -> Result<()> {
+        let fate = self.fate()?;
         let (writing, own) = self.conclude(commit)?;
-        let fate = writing.batch.fate();
-        if self.core.tells_early() && own.is_err() {
-            writing.leave(&self.core);
+        writing.leave(&self.core);
+        if !commit && self.core.tells_early() {
+            return Ok(());
+        }
+        self.told(own, &fate)
+    }
+
+    /// What its caller hears once the fate of its batch is known, where it would be `own` by itself.
+    fn told(&self, own: Result<()>, fate: &Fate) -> Result<()> {
+        if own.is_err() && self.core.tells_early() {
             return own;
         }
-        writing.leave(&self.core);
         self.outcome(fate.wait()).and(own)
+    }
+
+    fn fate(&self) -> Result<Arc<Fate>> {
+        Ok(self.writing.as_ref().ok_or_else(ended)?.batch.fate())
     }
 
     /// Leaves to its batch what it did, or undoes it; gives what it failed with by itself.
@@ -183,6 +202,7 @@ impl WriteTx {
         let own = match leaving {
             Ok(Some(leaving)) => {
                 writing.batch.keep(leaving);
+                self.kept.set(true);
                 Ok(())
             }
             Ok(None) => writing.undo(&self.core, Ok(())),
@@ -208,10 +228,17 @@ impl WriteTx {
     fn outcome(&self, verdict: Verdict) -> Result<()> {
         match verdict {
             Verdict::Committed => Ok(()),
-            Verdict::Failed(ErrorKind::OutcomeUnknown, cause) => {
+            Verdict::Failed(ErrorKind::OutcomeUnknown, cause) if self.kept.get() => {
                 let id = self.core.store.commit_id(self.sequence);
                 Err(Error::new(ErrorKind::OutcomeUnknown, cause.to_string()).about(id))
             }
+            // Its sequence is that of another transaction, whose outcome is not its own.
+            Verdict::Failed(ErrorKind::OutcomeUnknown, cause) => Err(Error::new(
+                ErrorKind::Poisoned,
+                "the transaction changed nothing, and the commit of another failed whose changes it \
+                 may have seen; open the database again",
+            )
+            .because(cause.to_string())),
             Verdict::Failed(kind, cause) => Err(Error::new(kind, cause.to_string())),
         }
     }

@@ -6,12 +6,12 @@ use std::path::Path;
 use larder::ErrorKind;
 use larder::testing::{Control, Controls, put_raw};
 
-use super::history::{Script, empty_base, play};
+use super::history::{Action, Script, empty_base, play};
 use super::oracle::{
     PATH, Setup, Step, apply, catching, check_damaged, read_state, sound_state_of,
 };
 use super::sim_disk::SimVolume;
-use super::{creation, damage, enumerate, keys, sample, secrets};
+use super::{creation, damage, enumerate, keys, log, sample, secrets};
 
 /// Fails unless the run reports a violation that says one of these things.
 fn assert_caught<R>(
@@ -76,7 +76,7 @@ fn a_missing_mirror_is_seen() {
 fn an_opening_that_does_not_write_its_slot_again_is_seen() {
     assert_caught(
         Control::NoRewrite,
-        |controls| enumerate::run(controls, false, enumerate::USUAL, 0, 8 * enumerate::IMAGES),
+        log::killed_at_each_superblock,
         &["may be", "does not open", "in none"],
     );
 }
@@ -188,6 +188,126 @@ fn a_nonce_used_twice_is_seen() {
     assert_caught(Control::NonceReused, secrets::run, &["one nonce at"]);
 }
 
+#[test]
+fn frames_that_do_not_say_what_was_synced_before_them_are_seen() {
+    assert_caught(
+        Control::NoSyncedThrough,
+        log::rot_of_a_synced_frame_is_told,
+        &["may be"],
+    );
+}
+
+#[test]
+fn a_hole_that_is_taken_for_damage_is_seen() {
+    assert_caught(Control::HoleIsDamage, enumerated, &["does not open"]);
+}
+
+#[test]
+fn an_acknowledgement_before_the_sync_of_the_log_is_seen() {
+    assert_caught(Control::NoLogSync, enumerated, &["may be", "in none"]);
+}
+
+#[test]
+fn what_is_shown_before_the_sync_of_the_log_is_seen() {
+    let says = &["before the sync, a reader sees"];
+    assert_caught(
+        Control::PublishBeforeSync,
+        log::readers_see_what_is_durable,
+        says,
+    );
+    assert_caught(
+        Control::PublishBeforeSync,
+        log::readers_see_nothing_that_failed,
+        &["after Sync failed"],
+    );
+}
+
+#[test]
+fn a_frame_that_is_written_after_its_commit_is_seen() {
+    assert_caught(
+        Control::FrameAfterCommit,
+        log::readers_see_nothing_that_failed,
+        &["after Write failed"],
+    );
+}
+
+#[test]
+fn a_log_that_begins_anew_before_its_checkpoint_has_returned_is_seen() {
+    // The frames behind the first one say that it was there.
+    assert_caught(
+        Control::EarlyRestart,
+        enumerated,
+        &["may be", "in none", "is in the log and damaged"],
+    );
+}
+
+#[test]
+fn a_life_that_begins_before_the_one_before_it_was_brought_back_is_seen() {
+    assert_caught(
+        Control::LifeBeforeReplay,
+        enumerated,
+        &["may be", "in none"],
+    );
+}
+
+#[test]
+fn a_log_that_is_looked_at_only_where_the_file_was_not_closed_is_seen() {
+    assert_caught(
+        Control::ReplayOnlyUnclean,
+        log::a_clean_header_is_no_reason_not_to_look,
+        &["may be"],
+    );
+}
+
+#[test]
+fn an_error_that_is_told_before_the_fate_of_its_batch_is_seen() {
+    assert_caught(
+        Control::EarlyError,
+        log::an_error_waits_for_the_fate_of_its_batch,
+        &["told early"],
+    );
+}
+
+#[test]
+fn a_catalog_that_is_shown_before_its_commit_is_seen() {
+    assert_caught(
+        Control::EarlyCatalog,
+        log::a_new_bucket_is_not_seen_before_its_commit,
+        &["a reader sees"],
+    );
+}
+
+#[test]
+fn a_failure_after_the_sync_that_is_told_as_rolled_back_is_seen() {
+    assert_caught(
+        Control::RolledBackAfterSync,
+        sampled,
+        &["may be", "in none"],
+    );
+}
+
+/// Nothing is lost without the life in each frame, as long as the rest holds: a life begins with a
+/// checkpoint that has a commit of its own, so that its first frame has a sequence that no first frame of
+/// an earlier life had, and every other one says the checksum of the one before it. The life says the same
+/// once more, also where a checksum should meet its like.
+#[test]
+fn frames_without_life_do_no_harm_as_long_as_their_chain_holds() {
+    let without = Controls::default().with(Control::FramesWithoutLife);
+    enumerate::run(without, false, enumerate::USUAL, 0, enumerate::IMAGES / 10).unwrap();
+    sample::run(without, 0..sample::SEEDS / 10).unwrap();
+}
+
+/// redb does nothing more after an error of the disk, so that such a batch is not committed all the same.
+/// But it is told as one of which nothing is known, though nothing of it was logged.
+#[test]
+fn what_is_undone_after_an_error_of_redbs_is_seen() {
+    assert_caught(
+        Control::UndoAfterError,
+        sampled,
+        &["an unknown outcome of no commit"],
+    );
+}
+
 fn read_only(controls: Controls) -> Result<(), String> {
     let base = empty_base(None);
     let setup = Setup {
@@ -228,7 +348,7 @@ fn one_phase_file_with_an_old_block(gate: Controls) -> Result<(), String> {
             unchecked: true,
             ..Setup::default()
         },
-        transactions: vec![vec![Step::Put { id: 1, bytes: 100 }]],
+        actions: vec![Action::write(vec![Step::Put { id: 1, bytes: 100 }])],
         ..Script::default()
     };
     let record = play(&base, &script)?;

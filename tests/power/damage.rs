@@ -7,7 +7,7 @@ use larder::Verify;
 use larder::testing::Controls;
 
 use super::CIPHERS;
-use super::history::{Base, Script, empty_base, play, random_transactions};
+use super::history::{Base, Script, empty_base, plain, play, random_transactions};
 use super::oracle::{Damaged, PATH, Setup, check_damaged, check_image, check_scrub};
 use super::sim_disk::{Image, Rng, Tally};
 
@@ -79,11 +79,15 @@ fn file(turn: usize, controls: Controls, rng: &mut Rng) -> Result<File, String> 
         controls,
         ..Setup::default()
     };
-    let old = empty_base(setup.cipher).with(&setup, random_transactions(rng, 6, 12), rng.next())?;
+    let old = empty_base(setup.cipher).with(
+        &setup,
+        plain(random_transactions(rng, 6, 12)),
+        rng.next(),
+    )?;
     let script = Script {
         setup,
         seed: rng.next(),
-        transactions: random_transactions(rng, 4, 12),
+        actions: plain(random_transactions(rng, 4, 12)),
         close: turn % 8 < 4,
         ..Script::default()
     };
@@ -173,7 +177,7 @@ fn either_superblock_may_rot_at_any_moment_of_a_history() {
         let script = Script {
             setup,
             seed,
-            transactions: random_transactions(&mut rng, 3, 9),
+            actions: plain(random_transactions(&mut rng, 3, 9)),
             close: true,
             ..Script::default()
         };

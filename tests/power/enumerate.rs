@@ -4,11 +4,16 @@
 use larder::testing::Controls;
 
 use super::CIPHERS;
-use super::history::{Base, Script, empty_base, play};
+use super::history::{
+    Action, BATCHES, BUFFERED, Base, REFUSED_IN_BATCH, REPLAYED, Script, empty_base, plain, play,
+    random_transactions,
+};
 use super::number_from;
-use super::oracle::{Setup, Step};
+use super::oracle::{Ending, Setup, Step, Transaction};
 use super::sim_disk::{Call, Failure, How, Op, Rng, Tally};
-use super::sweep::{CUT, DOUBLE, IN_RECOVERY, Rule, Sweep, TRIPLE};
+use super::sweep::{
+    CUT, DOUBLE, IN_CHECKPOINT, IN_OPENING, IN_RECOVERY, IN_REPLAY, PENDING, Rule, Sweep, TRIPLE,
+};
 
 const STEPS: [Step; 4] = [
     Step::Put { id: 1, bytes: 30 },
@@ -53,11 +58,66 @@ fn transactions(number: u64) -> Vec<Vec<Step>> {
     transactions
 }
 
+/// The transactions in one of the ways in which an application may commit them.
+fn actions(transactions: Vec<Vec<Step>>, way: u64) -> Vec<Action> {
+    let count = transactions.len();
+    let mut actions = plain(transactions.clone());
+    match way % WAYS {
+        0 => {}
+        1 => actions.insert(count - 1, Action::Checkpoint),
+        2 => {
+            actions = transactions.into_iter().map(Action::buffered).collect();
+            actions.insert(count - 1, Action::Sync);
+        }
+        3 => actions = transactions.into_iter().map(Action::buffered).collect(),
+        4 | 5 => {
+            let member = |steps| Transaction {
+                steps,
+                ..Transaction::default()
+            };
+            let mut members: Vec<_> = transactions.into_iter().map(member).collect();
+            let mut fails = members[0].clone();
+            if way % WAYS == 5 {
+                // What bypassed the log and is undone leaves nothing but to begin again.
+                fails.steps.push(Step::ClearSpecimens);
+            }
+            fails.ending = [Ending::Missing, Ending::Conflict][way as usize / 6 % 2];
+            members.insert(1, fails);
+            actions = vec![
+                Action::write(vec![STEPS[1].clone()]),
+                Action::Together(members),
+            ];
+        }
+        _ => {
+            let bypass = [
+                Step::Reload {
+                    count: 2,
+                    bytes: 90,
+                },
+                Step::ClearSpecimens,
+                Step::ClearNotes,
+                Step::DropSpecimens,
+                Step::DropNotes,
+                Step::Note {
+                    name: 1,
+                    bytes: 17_000,
+                },
+            ][way as usize / 7 % 6]
+                .clone();
+            // Where it matters: over something that is in the log alone.
+            actions.push(Action::write(vec![bypass]));
+        }
+    }
+    actions
+}
+
+const WAYS: u64 = 7;
+
 /// So many subsets that each counts, and so few that many histories have their turn.
 pub const USUAL: Rule = Rule {
-    all_up_to: 5,
-    random: 8,
-    again_in: 50,
+    all_up_to: 3,
+    random: 3,
+    again_in: 80,
 };
 
 const FULL: Rule = Rule {
@@ -93,18 +153,18 @@ pub fn run(
         let number = (HISTORIES - 1).wrapping_sub(history.wrapping_mul(STRIDE) % HISTORIES);
         let mut base = bases[turn].clone();
         if rng.one_in(2) {
-            let both = vec![vec![STEPS[0].clone(), STEPS[1].clone()]];
+            let both = plain(vec![vec![STEPS[0].clone(), STEPS[1].clone()]]);
             base = base.with(&setup, both, history)?;
         }
         let mut script = Script {
             setup,
             seed: history,
-            transactions: transactions(number),
+            actions: actions(transactions(number), history),
             close: rng.one_in(2),
             ..Script::default()
         };
         // Opened again after a kill or a failed sync, and only then cut.
-        match history / 2 % 4 {
+        match rng.below(4) {
             0 | 2 => {}
             1 => script.kill_after = Some(somewhere_of_note(&base, &script, &mut rng)?),
             _ => script.failures.push(failed_sync(&mut rng)),
@@ -160,6 +220,14 @@ fn report(sweep: &Sweep) {
         DOUBLE,
         TRIPLE,
         IN_RECOVERY,
+        IN_OPENING,
+        IN_REPLAY,
+        IN_CHECKPOINT,
+        PENDING,
+        REPLAYED,
+        BUFFERED,
+        BATCHES,
+        REFUSED_IN_BATCH,
         "process kill",
         "EIO on sync, once",
         "reopening after a kill or a failure",
@@ -231,7 +299,7 @@ fn the_same_seed_gives_the_same_operations_of_the_disk() {
             let script = Script {
                 setup,
                 seed,
-                transactions: super::history::random_transactions(&mut Rng::new(seed), 10, 20),
+                actions: plain(random_transactions(&mut Rng::new(seed), 10, 20)),
                 kill_after: Some(100),
                 close: true,
                 ..Script::default()

@@ -6,7 +6,10 @@ use std::panic::{AssertUnwindSafe, catch_unwind};
 use std::path::Path;
 
 use larder::testing::{CipherKind, Controls};
-use larder::{Builder, Database, ErrorKind, Result, Reverse, Verify, WriteTx, record};
+use larder::{
+    Builder, CommitId, Database, Durability, ErrorKind, Outcome, ReadTx, Result, Reverse, Verify,
+    WriteTx, record,
+};
 
 use super::sim_disk::{Image, SimVolume};
 
@@ -57,6 +60,70 @@ pub enum Step {
     Forget {
         name: u8,
     },
+    /// A record that would take another's label is refused, and the transaction goes on.
+    Clash,
+    /// All records go, and so many others come at once. Bypasses the log, as what follows does.
+    Reload {
+        count: u8,
+        bytes: usize,
+    },
+    ClearSpecimens,
+    ClearNotes,
+    DropSpecimens,
+    DropNotes,
+}
+
+/// How a transaction ends.
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
+pub enum Ending {
+    #[default]
+    Commit,
+    /// With an error of its closure's: a record is missing.
+    Missing,
+    /// With an error of its closure's: it meets a label that it gave itself.
+    Conflict,
+}
+
+/// What a closure does.
+#[derive(Clone, Debug, Default)]
+pub struct Transaction {
+    pub steps: Vec<Step>,
+    pub buffered: bool,
+    pub ending: Ending,
+}
+
+impl Transaction {
+    pub fn commits(&self) -> bool {
+        self.ending == Ending::Commit
+    }
+
+    /// Runs it; `salt` is its number.
+    pub fn perform(&self, tx: &WriteTx, salt: u64) -> Result<()> {
+        if self.buffered {
+            tx.set_durability(Durability::Buffered);
+        }
+        apply(tx, &self.steps, salt)?;
+        let mut specimens = tx.collection::<Specimen>()?;
+        match self.ending {
+            Ending::Commit => Ok(()),
+            Ending::Missing => specimens.update(u64::MAX, |_| {}),
+            Ending::Conflict => {
+                let taken = specimen(77, salt, 10);
+                specimens.put(&taken)?;
+                specimens.insert(&Specimen { id: 0, ..taken }).map(drop)
+            }
+        }
+    }
+
+    /// Whether that is how it ends where nothing is wrong with the disk.
+    pub fn ends_with(&self, result: &Result<()>) -> bool {
+        match (self.ending, result) {
+            (Ending::Commit, Ok(())) => true,
+            (Ending::Missing, Err(error)) => error.is(ErrorKind::NotFound),
+            (Ending::Conflict, Err(error)) => error.is(ErrorKind::Conflict),
+            _ => false,
+        }
+    }
 }
 
 /// What is committed.
@@ -67,6 +134,8 @@ pub struct State {
     /// The greatest automatic key that was given or passed.
     pub greatest_id: u64,
     pub sequence: u64,
+    /// Commits that it has, as far as their outcome was unknown once.
+    pub has: Vec<CommitId>,
 }
 
 fn text(salt: u64, bytes: usize) -> String {
@@ -92,6 +161,13 @@ fn note_name(name: u8) -> String {
 }
 
 impl State {
+    /// Whether it is that state, as far as can be read.
+    pub fn looks_like(&self, state: &Self) -> bool {
+        self.specimens == state.specimens
+            && self.notes == state.notes
+            && self.sequence == state.sequence
+    }
+
     /// The state after a transaction, which is numbered `salt`.
     pub fn after(&self, steps: &[Step], salt: u64) -> Self {
         let mut state = self.clone();
@@ -117,6 +193,18 @@ impl State {
                 }
                 Step::Forget { name } => {
                     state.notes.remove(&note_name(name));
+                }
+                Step::Clash => {}
+                Step::Reload { count, bytes } => {
+                    let records = (1..=u64::from(count)).map(|id| (id, specimen(id, salt, bytes)));
+                    state.specimens = records.collect();
+                    state.greatest_id = state.greatest_id.max(count.into());
+                }
+                Step::ClearSpecimens => state.specimens.clear(),
+                Step::ClearNotes | Step::DropNotes => state.notes.clear(),
+                Step::DropSpecimens => {
+                    state.specimens.clear();
+                    state.greatest_id = 0;
                 }
             }
         }
@@ -156,10 +244,42 @@ pub fn apply(tx: &WriteTx, steps: &[Step], salt: u64) -> Result<()> {
             Step::Forget { name } => {
                 tx.bucket("notes")?.remove(note_name(name).as_str())?;
             }
+            Step::Clash => clash(tx, salt)?,
+            Step::Reload { count, bytes } => {
+                let mut specimens = tx.collection::<Specimen>()?;
+                specimens.clear()?;
+                let ids = 1..=u64::from(count);
+                specimens.load(ids.map(|id| specimen(id, salt, bytes)))?;
+            }
+            Step::ClearSpecimens => tx.collection::<Specimen>()?.clear()?,
+            Step::ClearNotes => tx.bucket("notes")?.clear()?,
+            Step::DropSpecimens => {
+                tx.drop_collection::<Specimen>()?;
+            }
+            Step::DropNotes => {
+                tx.drop_bucket("notes")?;
+            }
         }
     }
     tx.bucket("notes")?.put("step", salt.to_le_bytes())?;
     Ok(())
+}
+
+fn clash(tx: &WriteTx, salt: u64) -> Result<()> {
+    let mut specimens = tx.collection::<Specimen>()?;
+    let Some(first) = specimens.first()?.map(|first| first.to_owned()) else {
+        return Ok(());
+    };
+    let label = first?.label;
+    let refused = specimens.insert(&Specimen {
+        label,
+        ..specimen(0, salt, 10)
+    });
+    match refused {
+        Err(error) if error.is(ErrorKind::Conflict) => Ok(()),
+        Err(error) => Err(error),
+        Ok(id) => panic!("record {id} took the label of another"),
+    }
 }
 
 /// How a file is opened.
@@ -201,11 +321,14 @@ impl Setup {
 /// # Errors
 /// `Ok(Err(..))` says what is wrong; `Err` is what kept it from being read.
 pub fn read_state(db: &Database) -> Result<Result<State, String>> {
-    let tx = db.read()?;
-    let mut state = State {
-        sequence: db.commit_sequence(),
-        ..State::default()
-    };
+    let sequence = db.commit_sequence();
+    let found = read_snapshot(&db.read()?)?;
+    Ok(found.map(|state| State { sequence, ..state }))
+}
+
+/// The same of a snapshot, which does not say what its sequence is.
+pub fn read_snapshot(tx: &ReadTx) -> Result<Result<State, String>> {
+    let mut state = State::default();
     let specimens = tx.collection::<Specimen>()?;
     for specimen in specimens.iter()? {
         let specimen = specimen?.to_owned()?;
@@ -261,21 +384,38 @@ fn ids<'a>(records: impl Iterator<Item = Result<larder::View<'a, Specimen>>>) ->
 
 /// Which of the states an open database is in.
 pub fn state_of(db: &Database, states: &[State], allowed: &[usize]) -> Result<usize, String> {
-    let mut found = read_state(db).map_err(|error| format!("it cannot be read: {error}"))??;
+    let found = read_state(db).map_err(|error| format!("it cannot be read: {error}"))??;
     for position in allowed {
-        found.greatest_id = states[*position].greatest_id;
-        if found == states[*position] {
+        if found.looks_like(&states[*position]) {
             return Ok(*position);
         }
     }
-    let elsewhere = states.iter().rposition(|state| {
-        found.greatest_id = state.greatest_id;
-        found == *state
-    });
+    let elsewhere = states.iter().rposition(|state| found.looks_like(state));
     Err(match elsewhere {
         Some(position) => format!("it is in state {position}, and {allowed:?} may be"),
         None => format!("it is in none of the states {allowed:?}: {found:?}"),
     })
+}
+
+/// Whether the database says of every commit whose outcome was unknown what the state says that it is
+/// in.
+pub fn check_outcomes(db: &Database, states: &[State], found: usize) -> Result<(), String> {
+    for id in states.iter().flat_map(|state| &state.has) {
+        let expected = if states[found].has.contains(id) {
+            Outcome::Committed
+        } else {
+            Outcome::RolledBack
+        };
+        let said = db
+            .outcome(*id)
+            .map_err(|error| format!("no outcome of a commit: {error}"))?;
+        if said != expected {
+            return Err(format!(
+                "commit {id} is said to be {said:?}, and is {expected:?}"
+            ));
+        }
+    }
+    Ok(())
 }
 
 /// Whether the file is as it should be beneath what is read.
@@ -315,6 +455,34 @@ pub fn catching<R>(run: impl FnOnce() -> Result<R, String>) -> Result<R, String>
     })
 }
 
+/// How an image was found.
+#[derive(Clone, Copy, Debug)]
+pub struct Found {
+    pub state: usize,
+    /// Transactions that were in the log alone.
+    pub replayed: u64,
+}
+
+/// Whether it is in one of the states that it may be in when it is opened read-only, and not written.
+fn check_read_only(
+    image: &Image,
+    setup: &Setup,
+    states: &[State],
+    allowed: &[usize],
+) -> Result<usize, String> {
+    let volume = SimVolume::with_file(Path::new(PATH), image, 0);
+    let db = setup
+        .builder(&volume, 0)
+        .open_read_only(PATH)
+        .map_err(|error| format!("it does not open read-only: {error}"))?;
+    let found = state_of(&db, states, allowed)?;
+    let written = volume.tally().count("write through a read-only handle");
+    if written > 0 || !volume.log().is_empty() {
+        return Err("a file that was opened read-only was written".to_owned());
+    }
+    Ok(found)
+}
+
 /// Whether an image opens in one of the states that it may be in, and is of use from there on. Gives
 /// which.
 pub fn check_image(
@@ -322,14 +490,24 @@ pub fn check_image(
     setup: &Setup,
     states: &[State],
     allowed: &[usize],
-) -> Result<usize, String> {
+) -> Result<Found, String> {
     catching(|| {
         let digest = image.digest();
+        let read_only = if digest.is_multiple_of(8) {
+            Some(check_read_only(image, setup, states, allowed)?)
+        } else {
+            None
+        };
         let volume = SimVolume::with_file(Path::new(PATH), image, digest).without_record();
         let db = setup
             .open(&volume, digest)
             .map_err(|error| format!("it does not open: {error}"))?;
         let found = sound_state_of(&db, setup, states, allowed)?;
+        if read_only.is_some_and(|before| before != found) {
+            return Err("opened read-only, it was in another state".to_owned());
+        }
+        check_outcomes(&db, states, found)?;
+        let replayed = db.recovery_report().replayed;
         let steps = [Step::Insert { bytes: 40 }, Step::Remove { id: 1 }];
         let after = [states[found].after(&steps, 1 << 20)];
         db.write(|tx| apply(tx, &steps, 1 << 20))
@@ -352,7 +530,10 @@ pub fn check_image(
             is_sound(&db)?;
         }
         volume.kill();
-        Ok(found)
+        Ok(Found {
+            state: found,
+            replayed,
+        })
     })
 }
 

@@ -4,11 +4,14 @@
 use larder::testing::Controls;
 
 use super::CIPHERS;
-use super::history::{Script, empty_base, play, random_transactions};
+use super::history::{
+    BATCHES, BUFFERED, HELD, REFUSED, REFUSED_IN_BATCH, REPLAYED, ROUNDS, Script, UNKNOWN,
+    empty_base, play, random_actions,
+};
 use super::number_from;
 use super::oracle::Setup;
 use super::sim_disk::{AFTER_FAILED_SYNC, Call, Failure, How, Rng};
-use super::sweep::{CUT, DOUBLE, IN_RECOVERY, Sweep, TRIPLE};
+use super::sweep::{CUT, DOUBLE, IN_CHECKPOINT, IN_RECOVERY, IN_REPLAY, PENDING, Sweep, TRIPLE};
 
 /// Every way in which a call can fail, and how many calls come before at most.
 const FAILURES: [(Call, How, usize); 6] = [
@@ -20,11 +23,22 @@ const FAILURES: [(Call, How, usize); 6] = [
     (Call::Sync, How::Io, 30),
 ];
 
-const ASKED_FOR: [&str; 23] = [
+const ASKED_FOR: [&str; 34] = [
     CUT,
     DOUBLE,
     TRIPLE,
     IN_RECOVERY,
+    IN_REPLAY,
+    IN_CHECKPOINT,
+    PENDING,
+    REPLAYED,
+    REFUSED,
+    REFUSED_IN_BATCH,
+    BATCHES,
+    UNKNOWN,
+    BUFFERED,
+    HELD,
+    ROUNDS,
     "process kill",
     "reopening after a kill or a failure",
     "lost subset",
@@ -82,18 +96,18 @@ fn life(
                 kill_after = Some(1 + rng.below(250) as u64);
             }
         }
-        let (count, ids) = (2 + rng.below(8), 1 + rng.below(40));
+        let (count, ids) = (2 + rng.below(12), 1 + rng.below(40));
         let script = Script {
             setup,
             seed: seed * EPOCHS + epoch,
-            transactions: random_transactions(&mut rng, count, ids),
+            actions: random_actions(&mut rng, count, ids),
             kill_after,
             failures,
             close: rng.one_in(2),
         };
         let record =
             play(&base, &script).map_err(|violation| format!("{violation}\n  in {script:?}"))?;
-        let last = sweep.sample(&record, &script, POINTS, 15, &mut rng)?;
+        let last = sweep.sample(&record, &script, POINTS, 25, &mut rng)?;
         if record.tally.count(AFTER_FAILED_SYNC) > 0 {
             return Err(format!(
                 "{AFTER_FAILED_SYNC}: {}\n  in {script:?}",
@@ -144,7 +158,7 @@ fn report(sweep: &Sweep) {
     sweep.tally.require(&ASKED_FOR);
 }
 
-pub const SEEDS: u64 = 80;
+pub const SEEDS: u64 = 64;
 
 #[test]
 fn long_histories_of_failures_lose_nothing() {

@@ -6,7 +6,7 @@ use std::path::Path;
 
 use larder::testing::{CipherKind, Controls};
 
-use super::history::{Base, Script, play, random_transactions};
+use super::history::{Base, Script, plain, play, random_transactions};
 use super::oracle::{PATH, SECRET, Setup, Specimen, State};
 use super::sim_disk::{Entry, Op, Rng, SimVolume};
 
@@ -15,6 +15,7 @@ const NEEDLES: [&str; 4] = [SECRET, "specimens", "notes", "redb"];
 
 const BLOCKS: u64 = 0x4000 + (64 << 10);
 const BLOCK_BYTES: usize = 4136;
+const LOG: u64 = 0x4000;
 
 /// What the writes of a file showed.
 #[derive(Default)]
@@ -40,13 +41,17 @@ impl Seen {
                     self.plain.push(needle);
                 }
             }
-            let sealed = match *offset {
-                0x2000 | 0x3000 => data.len(),
-                BLOCKS.. => BLOCK_BYTES,
-                // The header, and the zeros of the log.
+            let pieces: Vec<(&[u8], u64)> = match *offset {
+                0x2000 | 0x3000 => vec![(data, *offset)],
+                BLOCKS.. => {
+                    let places = (*offset..).step_by(BLOCK_BYTES);
+                    data.chunks(BLOCK_BYTES).zip(places).collect()
+                }
+                LOG.. => frames(data, *offset),
+                // The header.
                 _ => continue,
             };
-            for (piece, at) in data.chunks(sealed).zip((*offset..).step_by(sealed)) {
+            for (piece, at) in pieces {
                 let Some(nonce) = piece.first_chunk::<24>() else {
                     continue;
                 };
@@ -62,6 +67,25 @@ impl Seen {
         }
         Ok(())
     }
+}
+
+/// The sealed part of each frame that was written, and where it lies. The zeros of a new log are none.
+fn frames(data: &[u8], offset: u64) -> Vec<(&[u8], u64)> {
+    let mut frames = Vec::new();
+    let mut at = 0;
+    while let Some(len) = data.get(at..).and_then(|rest| rest.first_chunk()) {
+        let len = u32::from_le_bytes(*len) as usize;
+        if len == 0 {
+            break;
+        }
+        // A write that was cut off within the frame.
+        let end = data.len().min(at + 48 + len);
+        if let Some(sealed) = data.get(at + 8..end) {
+            frames.push((sealed, offset + at as u64 + 8));
+        }
+        at = (at + 48 + len).next_multiple_of(64);
+    }
+    frames
 }
 
 /// A file from its creation on, through several lives.
@@ -94,7 +118,7 @@ fn look(cipher: Option<CipherKind>, controls: Controls, seed: u64) -> Result<See
         let script = Script {
             setup,
             seed: seed * 100 + life,
-            transactions: random_transactions(&mut rng, 12, 30),
+            actions: plain(random_transactions(&mut rng, 12, 30)),
             kill_after: Some(200 + rng.below(200) as u64),
             close: rng.one_in(2),
             ..Script::default()
@@ -140,7 +164,7 @@ fn a_plain_file_shows_what_is_looked_for() {
     let base = super::history::empty_base(None);
     let script = Script {
         seed: 1,
-        transactions: random_transactions(&mut Rng::new(1), 12, 30),
+        actions: plain(random_transactions(&mut Rng::new(1), 12, 30)),
         ..Script::default()
     };
     let record = play(&base, &script).unwrap();

@@ -4,9 +4,9 @@
 use std::collections::{HashMap, HashSet};
 use std::fmt;
 
-use super::history::{Base, Record, Script, play, random_transactions};
+use super::history::{Base, Record, Script, play, random_actions};
 use super::oracle::{Setup, State, check_image};
-use super::sim_disk::{Image, Op, Rng, Tally, Tear, Unsynced};
+use super::sim_disk::{Image, Op, Phase, Rng, Tally, Tear, Unsynced};
 
 /// How many of the subsets of what is pending are taken.
 #[derive(Clone, Copy, Debug)]
@@ -56,6 +56,16 @@ impl Sweep {
         self.tally.merge(&record.tally);
     }
 
+    /// Counts in what a crash fell that left an image.
+    fn fell_in(&mut self, phase: Phase) {
+        match phase {
+            Phase::Writing => {}
+            Phase::Opening => self.tally.add(IN_OPENING),
+            Phase::Replaying => self.tally.add(IN_REPLAY),
+            Phase::Checkpointing => self.tally.add(IN_CHECKPOINT),
+        }
+    }
+
     /// Checks one image; says whether it was a new one.
     pub fn check(
         &mut self,
@@ -72,8 +82,11 @@ impl Sweep {
             return Ok(false);
         }
         let found = check_image(image, setup, states, allowed)?;
-        self.seen.insert(digest, found);
+        self.seen.insert(digest, found.state);
         let new = self.distinct.insert(digest);
+        if new && found.replayed > 0 {
+            self.tally.add(PENDING);
+        }
         if new && setup.cipher.is_some() {
             self.encrypted += 1;
         }
@@ -118,8 +131,12 @@ impl Sweep {
             if mask + 1 != 1 << count {
                 self.tally.add("lost subset");
             }
-            self.check(&image, &script.setup, &record.states, allowed)
+            let new = self
+                .check(&image, &script.setup, &record.states, allowed)
                 .map_err(|error| Case::new(script, at, format!("{mask:b} kept")).failed(&error))?;
+            if new {
+                self.fell_in(record.log[at].phase);
+            }
             if rng.one_in(rule.again_in) {
                 again.push(image);
             }
@@ -190,8 +207,12 @@ impl Sweep {
             }
             self.tally.add(CUT);
             let image = unsynced.cut(rng, &mut self.tally);
-            self.check(&image, &script.setup, &record.states, allowed)
+            let new = self
+                .check(&image, &script.setup, &record.states, allowed)
                 .map_err(|error| Case::new(script, at, "random".to_owned()).failed(&error))?;
+            if new {
+                self.fell_in(record.log[at].phase);
+            }
             last.image = image;
             last.allowed = allowed.to_vec();
             if rng.one_in(again_in) {
@@ -216,7 +237,7 @@ impl Sweep {
         let script = Script {
             setup: *setup,
             seed: rng.next(),
-            transactions: random_transactions(rng, 1, 2),
+            actions: random_actions(rng, 2, 2),
             close: rng.one_in(2),
             ..Script::default()
         };
@@ -247,6 +268,7 @@ impl Sweep {
                     if at < record.opening {
                         self.tally.add(IN_RECOVERY);
                     }
+                    self.fell_in(record.log[at].phase);
                 }
                 if depth < 3 && rng.one_in(8) {
                     third = Some(Base {
@@ -275,6 +297,10 @@ pub const CUT: &str = "points at which the power was cut";
 pub const DOUBLE: &str = "images of a second crash";
 pub const TRIPLE: &str = "images of a third crash";
 pub const IN_RECOVERY: &str = "images of a crash during recovery";
+pub const IN_OPENING: &str = "images of a crash while nothing was replayed";
+pub const IN_REPLAY: &str = "images of a crash during replay";
+pub const IN_CHECKPOINT: &str = "images of a crash during a checkpoint";
+pub const PENDING: &str = "images with transactions in the log alone";
 
 const TEARS: [(Tear, &str); 3] = [
     (Tear::Sectors, "torn at sectors"),

@@ -303,6 +303,19 @@ pub enum Op {
 pub struct Entry {
     pub op: Op,
     pub allowed: Vec<usize>,
+    pub phase: Phase,
+}
+
+/// What the process was doing.
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
+pub enum Phase {
+    #[default]
+    Writing,
+    /// Opening a file with nothing in its log.
+    Opening,
+    /// Opening a file, and bringing back what its log holds.
+    Replaying,
+    Checkpointing,
 }
 
 /// What is durable, and what is not yet.
@@ -485,6 +498,9 @@ struct File {
     locked: bool,
 }
 
+/// Looks at what a sync is to make durable.
+type Look = Arc<dyn Fn(&[Op]) + Send + Sync>;
+
 struct World {
     files: Vec<File>,
     names: BTreeMap<PathBuf, usize>,
@@ -493,6 +509,9 @@ struct World {
     recording: bool,
     log: Vec<Entry>,
     allowed: Vec<usize>,
+    phase: Phase,
+    /// Called when a sync begins.
+    at_sync: Option<Look>,
     /// Handles of an earlier number belong to a process that is dead.
     process: u64,
     /// The process dies after so many more changing operations.
@@ -527,6 +546,8 @@ impl SimVolume {
             recording: true,
             log: Vec::new(),
             allowed: Vec::new(),
+            phase: Phase::default(),
+            at_sync: None,
             process: 0,
             kill_after: None,
             changes: 0,
@@ -581,6 +602,24 @@ impl SimVolume {
         if let Some(last) = world.log.last_mut() {
             last.allowed.retain(|state| states.contains(state));
         }
+    }
+
+    /// What the process does from now on.
+    pub fn phase(&self, phase: Phase) {
+        self.world().phase = phase;
+    }
+
+    /// It turns out what the process was doing since so many operations.
+    pub fn was(&self, phase: Phase, since: usize) {
+        let mut world = self.world();
+        for entry in world.log.iter_mut().skip(since) {
+            entry.phase = phase;
+        }
+    }
+
+    /// Calls this whenever a sync begins, with what is pending then.
+    pub fn at_sync(&self, look: impl Fn(&[Op]) + Send + Sync + 'static) {
+        self.world().at_sync = Some(Arc::new(look));
     }
 
     /// The process ends; the page cache stays.
@@ -741,6 +780,7 @@ impl World {
             self.log.push(Entry {
                 op,
                 allowed: self.allowed.clone(),
+                phase: self.phase,
             });
         }
     }
@@ -814,6 +854,14 @@ impl Disk for Handle {
     }
 
     fn sync(&self) -> io::Result<()> {
+        let look = self.volume.world().at_sync.clone();
+        if let Some(look) = look {
+            let pending = self.volume.world().files[self.file]
+                .unsynced
+                .pending
+                .clone();
+            look(&pending);
+        }
         let mut world = self.volume.world();
         world.alive_to_change(self.process)?;
         if let Some(failure) = world.failure(Call::Sync) {

@@ -1,5 +1,6 @@
-//! Any operations in any transactions, with any kills and failures of the disk, on a plain or an
-//! encrypted file, leave after any power cut a state that was committed.
+//! Any operations in any transactions, plain, buffered or in batches, with syncs, checkpoints and readers,
+//! with any kills and failures of the disk, on a plain or an encrypted file, leave after any power cut a
+//! state that was committed.
 #![no_main]
 
 use arbitrary::Arbitrary;
@@ -16,8 +17,8 @@ mod oracle;
 #[path = "../../tests/support/sim_disk.rs"]
 mod sim_disk;
 
-use history::{Base, Script, empty_base, play};
-use oracle::{Setup, Step, check_image};
+use history::{Action, Base, Script, empty_base, play};
+use oracle::{Ending, Setup, Step, Transaction, check_image};
 use sim_disk::{AFTER_FAILED_SYNC, Call, Failure, How, Rng, Tally};
 
 #[derive(Debug, Arbitrary)]
@@ -27,6 +28,26 @@ enum FuzzStep {
     Remove { id: u8 },
     Note { name: u8, bytes: u16 },
     Forget { name: u8 },
+    Clash,
+    Bypass { how: u8, bytes: u16 },
+}
+
+#[derive(Debug, Arbitrary)]
+struct FuzzTransaction {
+    steps: Vec<FuzzStep>,
+    buffered: bool,
+    /// One in four fails by itself.
+    ending: u8,
+}
+
+#[derive(Debug, Arbitrary)]
+enum FuzzAction {
+    Write(FuzzTransaction),
+    Together(Vec<FuzzTransaction>),
+    Sync,
+    Checkpoint,
+    Hold,
+    Release,
 }
 
 #[derive(Debug, Arbitrary)]
@@ -40,7 +61,7 @@ struct FuzzFailure {
 #[derive(Debug, Arbitrary)]
 struct Epoch {
     seed: u64,
-    transactions: Vec<Vec<FuzzStep>>,
+    actions: Vec<FuzzAction>,
     kill_after: Option<u8>,
     failures: Vec<FuzzFailure>,
     close: bool,
@@ -55,7 +76,8 @@ struct Plan {
 }
 
 const EPOCHS_MAX: usize = 3;
-const TRANSACTIONS_MAX: usize = 6;
+const ACTIONS_MAX: usize = 8;
+const MEMBERS_MAX: usize = 5;
 const STEPS_MAX: usize = 8;
 const BYTES_MAX: usize = 9000;
 const CUTS_MAX: usize = 8;
@@ -76,6 +98,46 @@ fn step(step: &FuzzStep) -> Step {
             bytes: bytes(count),
         },
         FuzzStep::Forget { name } => Step::Forget { name: name % 4 },
+        FuzzStep::Clash => Step::Clash,
+        FuzzStep::Bypass { how, bytes: count } => match how % 6 {
+            0 => Step::Reload {
+                count: 1 + how / 6 % 8,
+                bytes: bytes(count) / 10,
+            },
+            1 => Step::ClearSpecimens,
+            2 => Step::ClearNotes,
+            3 => Step::DropSpecimens,
+            4 => Step::DropNotes,
+            _ => Step::Note {
+                name: 3,
+                bytes: 17_000 + bytes(count),
+            },
+        },
+    }
+}
+
+fn transaction(transaction: &FuzzTransaction) -> Transaction {
+    Transaction {
+        steps: transaction.steps.iter().take(STEPS_MAX).map(step).collect(),
+        buffered: transaction.buffered,
+        ending: match transaction.ending % 8 {
+            0 => Ending::Missing,
+            1 => Ending::Conflict,
+            _ => Ending::Commit,
+        },
+    }
+}
+
+fn action(action: &FuzzAction) -> Action {
+    match action {
+        FuzzAction::Write(one) => Action::Write(transaction(one)),
+        FuzzAction::Together(members) => {
+            Action::Together(members.iter().take(MEMBERS_MAX).map(transaction).collect())
+        }
+        FuzzAction::Sync => Action::Sync,
+        FuzzAction::Checkpoint => Action::Checkpoint,
+        FuzzAction::Hold => Action::Hold,
+        FuzzAction::Release => Action::Release,
     }
 }
 
@@ -114,7 +176,6 @@ fuzz_target!(|plan: Plan| {
     let mut base = BASES.with(|bases| bases[turn].clone());
     let mut tally = Tally::default();
     for (number, epoch) in plan.epochs.iter().take(EPOCHS_MAX).enumerate() {
-        let steps = |steps: &Vec<FuzzStep>| steps.iter().take(STEPS_MAX).map(step).collect();
         let script = Script {
             setup: Setup {
                 cipher,
@@ -122,7 +183,7 @@ fuzz_target!(|plan: Plan| {
             },
             // Two epochs with one seed would use nonces twice.
             seed: epoch.seed.wrapping_mul(4).wrapping_add(number as u64),
-            transactions: epoch.transactions.iter().take(TRANSACTIONS_MAX).map(steps).collect(),
+            actions: epoch.actions.iter().take(ACTIONS_MAX).map(action).collect(),
             kill_after: epoch.kill_after.map(|changes| 1 + u64::from(changes)),
             failures: epoch.failures.iter().take(3).map(failure).collect(),
             close: epoch.close,

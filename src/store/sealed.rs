@@ -125,16 +125,17 @@ impl SealedFile {
         Ok((file, chosen))
     }
 
-    /// Makes an opened file ready to be written: what opening chose is made durable, and a last block
-    /// that a crash left in part is cut off.
+    /// Makes an opened file ready to be written: a last block that a crash left in part is cut off, and
+    /// the length and what opening chose are made durable. After a failed sync in an earlier process the
+    /// length may be that of the page cache alone, and no later sync would make it durable by itself.
     pub(super) fn settle(&self, chosen: &Chosen) -> io::Result<()> {
-        self.superblocks.settle(&self.owner, &self.seal, chosen)?;
-        let len = self.owner.len()?;
+        let mut len = self.owner.len()?;
         let (blocks, partial) = self.layout.blocks(len);
         if partial {
-            self.owner.set_len(self.layout.block_offset(blocks + 1)?)?;
+            len = self.layout.block_offset(blocks + 1)?;
         }
-        Ok(())
+        self.owner.set_len(len)?;
+        self.superblocks.settle(&self.owner, &self.seal, chosen)
     }
 
     /// Writes the newest header into both slots, so that no single damage is a step back.

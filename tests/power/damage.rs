@@ -7,19 +7,21 @@ use larder::Verify;
 use larder::testing::Controls;
 
 use super::CIPHERS;
-use super::history::{Base, Script, empty_base, plain, play, random_transactions};
-use super::oracle::{Damaged, PATH, Setup, check_damaged, check_image, check_scrub};
+use super::history::{Action, Base, Script, empty_base, plain, play, random_transactions};
+use super::oracle::{Damaged, PATH, Setup, Step, check_damaged, check_image, check_scrub};
 use super::sim_disk::{Image, Rng, Tally};
 
 const SUPERBLOCKS: [u64; 2] = [0x2000, 0x3000];
 const SUPERBLOCK_BYTES: usize = 368;
-const BLOCKS: u64 = 0x4000 + (64 << 10);
+const LOG: u64 = 0x4000;
+const BLOCKS: u64 = LOG + (64 << 10);
 const BLOCK_BYTES: usize = 4136;
 
 fn flip_bit(image: &mut Image, rng: &mut Rng) -> &'static str {
     let len = image.len() as usize;
-    let (at, name) = match rng.below(8) {
+    let (at, name) = match rng.below(9) {
         0 => (rng.below(0x2000), "bit rot in a header"),
+        8 => (LOG as usize + rng.below(LOG_USED), "bit rot in the log"),
         1 | 2 => (
             SUPERBLOCKS[rng.below(2)] as usize + rng.below(SUPERBLOCK_BYTES),
             "bit rot in a superblock",
@@ -66,6 +68,9 @@ fn put_back(image: &mut Image, old: &Image, rng: &mut Rng) {
     put_block(image, number, &block(old, number));
 }
 
+/// Bytes of the log in which there may be frames.
+const LOG_USED: usize = 8 << 10;
+
 /// A file at rest, and an older copy of it.
 struct File {
     setup: Setup,
@@ -79,11 +84,11 @@ fn file(turn: usize, controls: Controls, rng: &mut Rng) -> Result<File, String> 
         controls,
         ..Setup::default()
     };
-    let old = empty_base(setup.cipher).with(
-        &setup,
-        plain(random_transactions(rng, 6, 12)),
-        rng.next(),
-    )?;
+    let mut actions = plain(random_transactions(rng, 6, 12));
+    // A value that is larger than a block.
+    let bytes = 9000;
+    actions.push(Action::write(vec![Step::Note { name: 9, bytes }]));
+    let old = empty_base(setup.cipher).with(&setup, actions, rng.next())?;
     let script = Script {
         setup,
         seed: rng.next(),
@@ -91,15 +96,16 @@ fn file(turn: usize, controls: Controls, rng: &mut Rng) -> Result<File, String> 
         close: turn % 8 < 4,
         ..Script::default()
     };
-    // Not closed is at rest, too: everything that was acknowledged is durable.
+    // Not closed is at rest, too: everything that was acknowledged is there, also in the log, with the mark
+    // that protects its last frame.
     let record = play(&old, &script)?;
-    let unsynced = record.volume.unsynced(Path::new(PATH)).unwrap();
+    let image = record.volume.image(Path::new(PATH)).unwrap();
     let state = record.states[record.allowed[0]].clone();
     Ok(File {
         setup,
         old: old.image,
         base: Base {
-            image: unsynced.durable,
+            image,
             states: vec![state],
             allowed: vec![0],
         },
@@ -153,6 +159,7 @@ fn damage_at_rest_is_told_or_does_no_harm() {
         "bit rot in a header",
         "bit rot in a superblock",
         "bit rot in a block",
+        "bit rot in the log",
         "block swapped with another",
         "old copy of a block",
         "damaged files that gave the right answers",

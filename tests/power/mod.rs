@@ -6,6 +6,7 @@ mod damage;
 mod enumerate;
 mod history;
 mod keys;
+mod length;
 mod log;
 mod oracle;
 mod sample;

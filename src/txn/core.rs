@@ -6,7 +6,7 @@ use super::batch::Batch;
 use super::group::{ALONE, Group};
 use crate::base::clock;
 use crate::base::sync::{Arc, AtomicU64, Mutex, Ordering, RwLock};
-use crate::base::{Error, Result};
+use crate::base::{Error, ErrorKind, Result};
 use crate::collection::body::BodyOptions;
 use crate::schema::catalog::{Catalog, Records, StoredCollection, catalog_rows};
 use crate::store::{Control, ReadTable, ReadTransaction, SYSTEM_TABLE, Store};
@@ -130,11 +130,17 @@ impl Core {
         match catalog {
             None => commit()?,
             Some(changed) => {
-                let _announced = self.announce(sequence, changed.clone());
+                let announced = self.announce(sequence, changed.clone());
                 if self.store.options().controls.has(Control::EarlyCatalog) {
                     self.catalogs.write().current = changed.clone();
                 }
-                commit()?;
+                let committed = commit();
+                if let Err(error) = &committed
+                    && error.is(ErrorKind::OutcomeUnknown)
+                {
+                    announced.stay();
+                }
+                committed?;
                 self.catalogs.write().current = changed;
             }
         }
@@ -186,6 +192,14 @@ impl Core {
 
 /// A catalog on its way: whether its commit succeeds, fails or panics, it is no longer coming.
 struct Announced<'c>(&'c Core);
+
+impl Announced<'_> {
+    /// Leaves it coming. A commit that failed at the wrong moment may be visible: every reader goes by its
+    /// own snapshot from then on, and nothing is committed any more.
+    fn stay(self) {
+        std::mem::forget(self);
+    }
+}
 
 impl Drop for Announced<'_> {
     fn drop(&mut self) {

@@ -568,6 +568,36 @@ fn a_transaction_that_was_undone_is_not_told_of_the_outcome_of_another() {
     assert_eq!((ids(1), ids(3)), (None, None));
 }
 
+/// The story: a commit that dropped a collection and made it anew was durable and visible, and the copy of
+/// its superblock failed. Readers had the tables of after it, and the catalog of before: where records
+/// were, they saw none.
+#[test]
+fn after_a_commit_that_failed_half_way_readers_see_it_whole_or_not_at_all() {
+    let mut seen_after = 0;
+    for after in 0.. {
+        let (volume, db, before) = logging(Controls::default()).unwrap();
+        let steps = [Step::DropSpecimens, put(13)];
+        let then = before.after(&steps, 9);
+        volume.fail(Failure {
+            after,
+            ..failing(Call::Sync, How::Io)
+        });
+        let result = db.write(|tx| apply(tx, &steps, 9));
+        if result.is_ok() {
+            break;
+        }
+        if let Ok(seen) = read_state(&db) {
+            let seen = seen.unwrap();
+            let is =
+                |state: &State| (&seen.specimens, &seen.notes) == (&state.specimens, &state.notes);
+            assert!(is(&before) || is(&then), "sync {after}: {seen:?}");
+            seen_after += u64::from(is(&then));
+        }
+        volume.kill();
+    }
+    assert!(seen_after > 0, "the commit was never visible");
+}
+
 /// Superblocks in the page cache alone: a process is killed after each write of one, and the power fails
 /// in the life after it.
 pub fn killed_at_each_superblock(controls: Controls) -> Result<Sweep, String> {

@@ -131,7 +131,7 @@ fn a_missing_latch_is_seen() {
 fn an_error_of_a_sync_that_is_ignored_is_seen() {
     assert_caught(
         Control::IgnoreSyncError,
-        sampled,
+        log::a_sync_that_fails_anywhere,
         &[
             "does not open",
             "cannot be read",
@@ -281,7 +281,7 @@ fn a_catalog_that_is_shown_before_its_commit_is_seen() {
 fn a_failure_after_the_sync_that_is_told_as_rolled_back_is_seen() {
     assert_caught(
         Control::RolledBackAfterSync,
-        sampled,
+        log::a_sync_that_fails_anywhere,
         &["may be", "in none"],
     );
 }
@@ -303,7 +303,7 @@ fn frames_without_life_do_no_harm_as_long_as_their_chain_holds() {
 fn what_is_undone_after_an_error_of_redbs_is_seen() {
     assert_caught(
         Control::UndoAfterError,
-        sampled,
+        log::a_read_that_fails_within_a_batch,
         &["an unknown outcome of no commit"],
     );
 }

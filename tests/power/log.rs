@@ -265,6 +265,50 @@ pub fn a_read_that_fails_within_a_batch(controls: Controls) -> Result<(), String
     Ok(())
 }
 
+/// Whether nothing is lost and nothing comes back, whichever sync fails, in the next process and after a
+/// power cut.
+pub fn a_sync_that_fails_anywhere(controls: Controls) -> Result<(), String> {
+    let setup = setup(controls);
+    let base = left(&pending(&setup, 2, 1)?);
+    let mut failed = 0;
+    for after in 0..60 {
+        let script = Script {
+            setup,
+            seed: after,
+            actions: vec![
+                Action::write(vec![put(1)]),
+                Action::buffered(vec![put(2)]),
+                Action::write(vec![put(3)]),
+                Action::Checkpoint,
+                Action::buffered(vec![put(4)]),
+                Action::Sync,
+                Action::write(vec![Step::ClearNotes]),
+                Action::write(vec![put(5)]),
+            ],
+            failures: vec![Failure {
+                after,
+                ..failing(Call::Sync, How::Io)
+            }],
+            ..Script::default()
+        };
+        let record = play(&base, &script).map_err(|error| format!("sync {after}: {error}"))?;
+        if record.tally.count("EIO on sync, once") == 0 {
+            break;
+        }
+        failed += 1;
+        let unsynced = record.volume.unsynced(Path::new(PATH)).unwrap();
+        let images = [unsynced.durable, left(&record).image];
+        for image in images {
+            check_image(&image, &setup, &record.states, &record.allowed)
+                .map_err(|error| format!("sync {after}: {error}"))?;
+        }
+    }
+    if failed == 0 {
+        return Err("no sync failed".to_owned());
+    }
+    Ok(())
+}
+
 /// Whether the rot of any frame is told that was synced. The last one is protected by the mark behind
 /// it, which is in the file as the process left it.
 pub fn rot_of_a_synced_frame_is_told(controls: Controls) -> Result<Tally, String> {
@@ -345,6 +389,11 @@ fn nobody_sees_what_could_still_be_lost() {
     readers_see_nothing_that_failed(Controls::default()).unwrap();
     a_new_bucket_is_not_seen_before_its_commit(Controls::default()).unwrap();
     an_error_waits_for_the_fate_of_its_batch(Controls::default()).unwrap();
+}
+
+#[test]
+fn a_sync_that_fails_loses_nothing_and_brings_nothing_back() {
+    a_sync_that_fails_anywhere(Controls::default()).unwrap();
 }
 
 #[test]

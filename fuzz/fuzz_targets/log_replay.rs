@@ -27,7 +27,7 @@ const ALIGN: usize = 64;
 /// Length and its checksum; nonce and tag; what is in front of a write set.
 const FRONT: usize = 8;
 const SEAL: usize = 40;
-const HEAD: usize = 37;
+const HEAD: usize = 45;
 
 /// Transactions in the log of a sample.
 const LOGGED: u64 = 6;
@@ -49,7 +49,7 @@ enum Change<'a> {
     Frame { number: u8, at: u8, bytes: &'a [u8] },
     /// The write set of a frame from there on.
     Payload { number: u8, at: u16, bytes: &'a [u8] },
-    /// A number in the head of a frame: kind, life, sequence, what was synced, the frame before.
+    /// A number in the head of a frame: kind, life, sequence, what was synced, revision, the frame before.
     Head { number: u8, field: u8, value: u64 },
     Length { number: u8, value: u32 },
     /// One frame in another place.
@@ -123,7 +123,7 @@ fn apply(sample: &Sample, log: &mut [u8], change: &Change<'_>) {
             put(log, frame(*number) + FRONT + SEAL + HEAD + at, bytes);
         }
         Change::Head { number, field, value } => {
-            let fields = [(0, 1), (1, 8), (17, 8), (25, 8), (33, 4)];
+            let fields = [(0, 1), (1, 8), (17, 8), (25, 8), (33, 8), (41, 4)];
             let (at, len) = fields[usize::from(*field) % fields.len()];
             put(log, frame(*number) + FRONT + SEAL + at, &value.to_le_bytes()[..len]);
         }

@@ -18,7 +18,9 @@ use super::keyring::{Credential, DataKey, add_key};
 use super::layout::Layout;
 use super::open::{OpenOptions, seal_of};
 use super::owner::Owner;
-use super::sealed::{Backend, SealedFile};
+#[cfg(feature = "testing")]
+use super::sealed::Backend;
+use super::sealed::SealedFile;
 use super::store::{Store, Unlocked};
 use crate::base::sync::Arc;
 use crate::base::{Error, ErrorKind, Result};

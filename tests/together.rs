@@ -678,3 +678,32 @@ fn members_of_a_batch_build_on_each_others_catalog() {
     let dishes = tx.collection::<Dish>().unwrap();
     assert_eq!(dishes.get_owned(1).unwrap().unwrap().text, "soup");
 }
+
+#[test]
+fn a_closed_handle_says_so_to_whoever_syncs_or_checkpoints() {
+    let directory = tempfile::tempdir().unwrap();
+    let db = builder()
+        .create(directory.path().join("closed.larder"))
+        .unwrap();
+    db.clone().close().unwrap();
+    assert_eq!(db.sync().unwrap_err().kind(), ErrorKind::Closed);
+    assert_eq!(db.checkpoint().unwrap_err().kind(), ErrorKind::Closed);
+}
+
+/// The thread that syncs held the database when the last handle went, and with it the lock of the file.
+#[test]
+fn a_database_with_an_interval_is_closed_when_its_last_handle_goes() {
+    let directory = tempfile::tempdir().unwrap();
+    let path = directory.path().join("interval.larder");
+    for _ in 0..30 {
+        let db = builder()
+            .durability(Durability::Buffered)
+            .sync_interval(Duration::from_millis(1))
+            .open(&path)
+            .unwrap();
+        for number in 0..5 {
+            let name = format!("{} {number}", db.commit_sequence());
+            db.write(|tx| seat(&name)(tx)).unwrap();
+        }
+    }
+}

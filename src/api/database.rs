@@ -102,8 +102,8 @@ impl Database {
     ///
     /// Those who wait at the same moment are committed together, with one sync: many threads commit
     /// many times as fast as one. Whoever shares a batch waits for the closures behind their own, so a
-    /// closure should take milliseconds; for longer work there is
-    /// [`begin_write`](Database::begin_write).
+    /// closure should take milliseconds, and must not wait for a thread that may be in `write`; for
+    /// longer work there is [`begin_write`](Database::begin_write).
     ///
     /// # Errors
     /// The closure's; [`Invalid`](crate::ErrorKind::Invalid) when this thread is in a write
@@ -114,7 +114,8 @@ impl Database {
     }
 
     /// Like [`write`](Database::write), but waits for at most `timeout` until it is this thread's turn;
-    /// with [`Duration::ZERO`] not at all. Once it is, the closure runs as long as it takes.
+    /// with [`Duration::ZERO`] for the blink of an eye. Once it is, the closure runs as long as it takes,
+    /// and those of its batch.
     ///
     /// # Errors
     /// [`Busy`](crate::ErrorKind::Busy) when others were writing all that time; the closure was not

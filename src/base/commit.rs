@@ -5,7 +5,7 @@ use std::str::FromStr;
 
 use super::error::{Error, Result};
 
-/// The name of a commit: unlike its sequence alone, it is not given twice, also when a commit was lost
+/// The name of a commit: unlike its sequence alone, no two commits have it, also when a commit was lost
 /// with the power and the next one got its sequence.
 ///
 /// Its text form, `LIFE-SEQUENCE` with the life in hexadecimal, can be kept outside of the database and

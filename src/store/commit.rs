@@ -36,7 +36,7 @@ pub struct RecoveryReport {
 pub enum Outcome {
     /// It is in the database.
     Committed,
-    /// It is not, and never will be.
+    /// It is not, and never will be, unless its transaction is still going on.
     RolledBack,
     /// Nobody knows any more: the last 64 openings with commits are remembered.
     Forgotten,
@@ -184,6 +184,8 @@ impl Store {
     ///
     /// What was committed stays committed if it fails.
     pub(crate) fn checkpoint(&self) -> Result<()> {
+        drop(self.held_open()?);
+        self.check_failure()?;
         let mut log = self.log.lock();
         if !log.is_pending() {
             return Ok(());
@@ -207,6 +209,7 @@ impl Store {
 
     /// Makes everything durable that was committed. The caller holds the baton.
     pub(crate) fn sync(&self) -> Result<()> {
+        drop(self.held_open()?);
         self.check_failure()?;
         let mut log = self.log.lock();
         if log.is_synced() {

@@ -275,7 +275,7 @@ pub(super) fn scan(
             if synced >= missing || hole_is_damage && synced > after.sequence() {
                 return Err(Error::corrupt(format!(
                     "commit {missing} is in the log and damaged, at offset {offset} of the file; \
-                     restore the file from a backup, or open it read-only without what followed"
+                     restore the file from a backup"
                 )));
             }
         }

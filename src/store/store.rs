@@ -323,13 +323,19 @@ impl Store {
     }
 }
 
-impl Drop for Store {
-    /// Closes it as [`Store::close`] does. redb may panic over damaged trees in that.
-    fn drop(&mut self) {
+impl Store {
+    /// Closes it where no error can be told. redb may panic over damaged trees in that.
+    pub(crate) fn close_in_drop(&self) {
         let closed = guarded(|| self.close(), |error| error);
         if let Err(error) = closed {
             self.file.latch(&std::io::Error::other(error.to_string()));
         }
+    }
+}
+
+impl Drop for Store {
+    fn drop(&mut self) {
+        self.close_in_drop();
     }
 }
 

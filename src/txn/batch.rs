@@ -2,8 +2,9 @@
 //! did its work in turn, and a fate.
 //!
 //! - What a transaction did that ends without commit is undone, entry by entry. Where that is not known
-//!   (a table was created, deleted or filled in order, a handle was leaked), all is undone, and what the
-//!   others did is done again from their write sets.
+//!   (a table was created, deleted or filled in order), all is undone, and what the others did is done
+//!   again from their write sets. A leaked handle keeps redb's place of the writer: the batch fails, and the
+//!   handle can write nothing more.
 //! - After a failure of the store's nothing is undone, and nothing is logged: the whole batch fails.
 //! - Catalog and sequence belong to the batch until it is committed, and go with it when it is not.
 
@@ -169,7 +170,7 @@ impl Batch {
 
     /// Nothing of it can be committed any more.
     pub(crate) fn fail(&mut self, error: Error) {
-        self.failure = Some(error.during("another transaction of its batch failed"));
+        self.failure = Some(error.during("a transaction of its batch failed"));
     }
 
     fn decide(&self, result: Result<()>) {

@@ -22,14 +22,15 @@ pub enum Durability {
     /// a power cut once anything else was synced: the next synced commit,
     /// [`Database::sync`](crate::Database::sync), a checkpoint, or the interval that
     /// [`Builder::sync_interval`](crate::Builder::sync_interval) sets. Commits are never lost out of
-    /// order.
+    /// order. One that shares a batch with a synced commit waits for that sync.
     Buffered,
 }
 
 /// An open database.
 #[derive(Debug)]
 pub(crate) struct Core {
-    pub(crate) store: Store,
+    /// Shared with the thread that syncs, which keeps nobody from closing it.
+    pub(crate) store: Arc<Store>,
     catalogs: RwLock<Catalogs>,
     /// The sequence of the last commit.
     sequence: AtomicU64,
@@ -70,7 +71,7 @@ impl Core {
         } = load(&transaction)?;
         drop(transaction);
         Ok(Self {
-            store,
+            store: Arc::new(store),
             catalogs: RwLock::new(Catalogs {
                 current: Arc::new(catalog),
                 coming: None,
@@ -187,6 +188,13 @@ impl Core {
             readers.alive.len(),
             oldest.map(|(_, since)| clock::instant().duration_since(*since)),
         )
+    }
+}
+
+impl Drop for Core {
+    /// Here, and not where the thread that syncs lets go of it.
+    fn drop(&mut self) {
+        self.store.close_in_drop();
     }
 }
 

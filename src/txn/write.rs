@@ -50,13 +50,14 @@ struct Counter {
 
 /// A turn, and what is written in it.
 struct Writing {
-    turn: Turn<Batch>,
     batch: Batch,
+    /// Behind the batch: nobody begins before its transaction is gone.
+    turn: Turn<Batch>,
 }
 
 impl WriteTx {
     pub(crate) fn begin(core: &Arc<Core>, ask: Ask) -> Result<Self> {
-        // Read-only and closed databases say so without waiting.
+        // Read-only databases say so without waiting.
         if core.store.is_read_only() {
             core.store.begin_write()?;
         }
@@ -65,7 +66,7 @@ impl WriteTx {
             Some(batch) => batch,
             None => Batch::begin(core)?,
         };
-        Self::join(core, Writing { turn, batch })
+        Self::join(core, Writing { batch, turn })
     }
 
     /// The next transaction of a batch.
@@ -130,7 +131,7 @@ impl WriteTx {
     ) -> Result<Vec<Result<()>>> {
         let (turn, _) = core.group.take(ALONE)?;
         let batch = Batch::begin(core)?;
-        let mut writing = Writing { turn, batch };
+        let mut writing = Writing { batch, turn };
         let mut ended = Vec::new();
         for closure in closures {
             let mut tx = Self::join(core, writing)?;
@@ -141,10 +142,10 @@ impl WriteTx {
             writing = left;
             if writing.batch.is_empty() {
                 // As in `leave`: whoever comes next has a batch of their own.
-                let Writing { turn, batch } = writing;
+                let Writing { batch, turn } = writing;
                 batch.finish(core);
                 let batch = Batch::begin(core)?;
-                writing = Writing { turn, batch };
+                writing = Writing { batch, turn };
             } else if !writing.batch.has_room(core) {
                 break;
             }
@@ -258,7 +259,9 @@ impl WriteTx {
         self.revision
     }
 
-    /// The name of its commit, to ask for its [`outcome`](crate::Database::outcome) later.
+    /// The name that its commit will have, to ask for its [`outcome`](crate::Database::outcome) after it
+    /// ended with `Ok` or [`OutcomeUnknown`](crate::ErrorKind::OutcomeUnknown), or its process with it. A
+    /// transaction that is rolled back leaves the name to the next one.
     #[must_use]
     pub fn commit_id(&self) -> CommitId {
         self.core.store.commit_id(self.sequence)

@@ -122,11 +122,7 @@ impl Store {
             file.settle(&chosen).map_err(io)?;
         }
         let mut store = Self::new(file, opened.into(), read_only, options)?;
-        if let Err(error) = store.recover() {
-            // Whatever it is: redb's closing adds nothing to it.
-            store.file.latch(&std::io::Error::other(error.to_string()));
-            return Err(error);
-        }
+        store.recover()?;
         Ok(store)
     }
 }

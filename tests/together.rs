@@ -55,6 +55,18 @@ fn make_room(db: &Database) {
     db.write(|tx| seat("first")(tx)).unwrap();
 }
 
+/// Such a file, on a simulated disk.
+fn roomy(name: &str) -> (SimVolume, Database) {
+    let volume = SimVolume::new(1);
+    let db = builder()
+        .volume(Arc::new(volume.clone()))
+        .register::<Guest>()
+        .create(Path::new(name))
+        .unwrap();
+    make_room(&db);
+    (volume, db)
+}
+
 fn act<'c>(closure: impl FnOnce(&WriteTx) -> Result<()> + 'c) -> Closure<'c> {
     Box::new(closure)
 }
@@ -83,6 +95,13 @@ fn pairs(expected: &[(u64, &str)]) -> Vec<(u64, String)> {
 #[test]
 fn whoever_is_refused_is_undone_and_takes_nobody_along() {
     let db = seated();
+    // The bucket is there: one that was created would be undone by doing the rest again.
+    db.write(|tx| {
+        let mut notes = tx.bucket("notes")?;
+        notes.put("k", "v")?;
+        notes.remove("k").map(drop)
+    })
+    .unwrap();
     let before = db.commit_sequence();
     let results = db
         .write_together([
@@ -116,6 +135,19 @@ fn whoever_is_refused_is_undone_and_takes_nobody_along() {
         [None, refused, None, Some(ErrorKind::Conflict), None, None]
     );
     assert_eq!(names(&db), pairs(&[(1, "ann"), (2, "ben"), (3, "cat")]));
+    // Changed twice and removed before it was undone: the last change first, or this is what was between.
+    let tx = db.read().unwrap();
+    let guests = tx.collection::<Guest>().unwrap();
+    let ann = guests.get_owned(1).unwrap().unwrap();
+    assert_eq!(
+        ann,
+        Guest {
+            id: 1,
+            ..guest("ann")
+        }
+    );
+    drop(guests);
+    drop(tx);
     assert_eq!(db.commit_sequence(), before + 3);
     assert_eq!(
         db.read().unwrap().bucket("notes").unwrap().len().unwrap(),
@@ -268,14 +300,7 @@ fn a_batch_ends_with_whoever_bypasses_the_log() {
 /// Ten transactions, and the log is written once and synced once.
 #[test]
 fn a_batch_is_one_write_and_one_sync() {
-    let volume = SimVolume::new(1);
-    let path = Path::new("one.larder");
-    let db = builder()
-        .volume(Arc::new(volume.clone()))
-        .register::<Guest>()
-        .create(path)
-        .unwrap();
-    make_room(&db);
+    let (volume, db) = roomy("one.larder");
     let begin = volume.log().len();
     let many: Vec<String> = (0..10).map(|number| format!("guest {number}")).collect();
     let results = db
@@ -609,14 +634,7 @@ fn the_outcome_of_a_commit_can_be_asked_for_after_a_failure_and_a_reopening() {
 /// what is not there.
 #[test]
 fn nobody_is_told_anything_before_the_batch_has_its_fate() {
-    let volume = SimVolume::new(7);
-    let path = Path::new("fate.larder");
-    let db = builder()
-        .volume(Arc::new(volume.clone()))
-        .register::<Guest>()
-        .create(path)
-        .unwrap();
-    make_room(&db);
+    let (volume, db) = roomy("fate.larder");
     volume.fail(Failure {
         call: Call::Sync,
         after: 0,

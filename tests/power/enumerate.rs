@@ -208,14 +208,7 @@ fn failed_sync(rng: &mut Rng) -> Failure {
 }
 
 fn report(sweep: &Sweep) {
-    println!(
-        "{} distinct crash images, {} of them encrypted; {} after a second or third crash",
-        sweep.images(),
-        sweep.encrypted(),
-        sweep.doubles()
-    );
-    println!("{}", sweep.tally);
-    sweep.tally.require(&[
+    sweep.report(&[
         CUT,
         DOUBLE,
         TRIPLE,

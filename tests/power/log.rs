@@ -227,40 +227,58 @@ pub fn a_read_that_fails_within_a_batch(controls: Controls) -> Result<(), String
         member(6, Ending::Missing),
         member(7, Ending::Commit),
     ];
+    let actions = vec![
+        Action::write(vec![put(1)]),
+        Action::Together(members.clone()),
+        Action::Together(members),
+    ];
     let base = left(&pending(&setup, 3, 1)?);
+    let played = Setup {
+        unchecked: true,
+        ..setup
+    };
+    failing_anywhere(&base, &setup, &played, &actions, Call::Read, 400)
+}
+
+/// Plays actions once for each call of that kind, which fails then, and cuts the power behind them.
+fn failing_anywhere(
+    base: &Base,
+    setup: &Setup,
+    played: &Setup,
+    actions: &[Action],
+    call: Call,
+    most: u64,
+) -> Result<(), String> {
+    let name = match call {
+        Call::Read => "read",
+        Call::Sync => "sync",
+        _ => unreachable!("nobody asks for it"),
+    };
     let mut failed = 0;
-    for after in 0..400 {
+    for after in 0..most {
         let script = Script {
-            setup: Setup {
-                unchecked: true,
-                ..setup
-            },
+            setup: *played,
             seed: after,
-            actions: vec![
-                Action::write(vec![put(1)]),
-                Action::Together(members.clone()),
-                Action::Together(members.clone()),
-            ],
+            actions: actions.to_vec(),
             failures: vec![Failure {
                 after,
-                ..failing(Call::Read, How::Io)
+                ..failing(call, How::Io)
             }],
             ..Script::default()
         };
-        let record = play(&base, &script).map_err(|error| format!("read {after}: {error}"))?;
-        if record.tally.count("EIO on read, once") == 0 {
+        let failure = |error: String| format!("{name} {after}: {error}");
+        let record = play(base, &script).map_err(failure)?;
+        if record.tally.count(&format!("EIO on {name}, once")) == 0 {
             break;
         }
         failed += 1;
         let unsynced = record.volume.unsynced(Path::new(PATH)).unwrap();
-        let images = [unsynced.durable, left(&record).image];
-        for image in images {
-            check_image(&image, &setup, &record.states, &record.allowed)
-                .map_err(|error| format!("read {after}: {error}"))?;
+        for image in [unsynced.durable, left(&record).image] {
+            check_image(&image, setup, &record.states, &record.allowed).map_err(failure)?;
         }
     }
     if failed == 0 {
-        return Err("no read failed".to_owned());
+        return Err(format!("no {name} failed"));
     }
     Ok(())
 }
@@ -270,43 +288,17 @@ pub fn a_read_that_fails_within_a_batch(controls: Controls) -> Result<(), String
 pub fn a_sync_that_fails_anywhere(controls: Controls) -> Result<(), String> {
     let setup = setup(controls);
     let base = left(&pending(&setup, 2, 1)?);
-    let mut failed = 0;
-    for after in 0..60 {
-        let script = Script {
-            setup,
-            seed: after,
-            actions: vec![
-                Action::write(vec![put(1)]),
-                Action::buffered(vec![put(2)]),
-                Action::write(vec![put(3)]),
-                Action::Checkpoint,
-                Action::buffered(vec![put(4)]),
-                Action::Sync,
-                Action::write(vec![Step::ClearNotes]),
-                Action::write(vec![put(5)]),
-            ],
-            failures: vec![Failure {
-                after,
-                ..failing(Call::Sync, How::Io)
-            }],
-            ..Script::default()
-        };
-        let record = play(&base, &script).map_err(|error| format!("sync {after}: {error}"))?;
-        if record.tally.count("EIO on sync, once") == 0 {
-            break;
-        }
-        failed += 1;
-        let unsynced = record.volume.unsynced(Path::new(PATH)).unwrap();
-        let images = [unsynced.durable, left(&record).image];
-        for image in images {
-            check_image(&image, &setup, &record.states, &record.allowed)
-                .map_err(|error| format!("sync {after}: {error}"))?;
-        }
-    }
-    if failed == 0 {
-        return Err("no sync failed".to_owned());
-    }
-    Ok(())
+    let actions = [
+        Action::write(vec![put(1)]),
+        Action::buffered(vec![put(2)]),
+        Action::write(vec![put(3)]),
+        Action::Checkpoint,
+        Action::buffered(vec![put(4)]),
+        Action::Sync,
+        Action::write(vec![Step::ClearNotes]),
+        Action::write(vec![put(5)]),
+    ];
+    failing_anywhere(&base, &setup, &setup, &actions, Call::Sync, 60)
 }
 
 /// Whether the rot of any frame is told that was synced. The last one is protected by the mark behind

@@ -148,14 +148,7 @@ pub fn run(controls: Controls, seeds: std::ops::Range<u64>) -> Result<Sweep, Str
 }
 
 fn report(sweep: &Sweep) {
-    println!(
-        "{} distinct crash images, {} of them encrypted; {} after a second or third crash",
-        sweep.images(),
-        sweep.encrypted(),
-        sweep.doubles()
-    );
-    println!("{}", sweep.tally);
-    sweep.tally.require(&ASKED_FOR);
+    sweep.report(&ASKED_FOR);
 }
 
 pub const SEEDS: u64 = 64;

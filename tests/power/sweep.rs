@@ -44,6 +44,18 @@ impl Sweep {
         self.tally.count(DOUBLE) + self.tally.count(TRIPLE)
     }
 
+    /// Prints what was checked, and fails unless everything happened that was asked for.
+    pub fn report(&self, asked_for: &[&str]) {
+        println!(
+            "{} distinct crash images, {} of them encrypted; {} after a second or third crash",
+            self.images(),
+            self.encrypted(),
+            self.doubles()
+        );
+        println!("{}", self.tally);
+        self.tally.require(asked_for);
+    }
+
     pub fn merge(&mut self, other: &Self) {
         self.distinct.extend(&other.distinct);
         self.encrypted += other.encrypted;

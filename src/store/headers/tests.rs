@@ -269,19 +269,27 @@ fn a_second_cut_in_healing_or_changing_again_leaves_a_key_too() {
 
 #[test]
 fn opening_for_writing_ends_an_interrupted_change() {
-    for run in CHANGES {
-        let start = Simulated::new(file(1, &[KEPT(), OLD()])).state();
-        for left in cuts(&start, |disk| change(disk, &KEPT(), run)) {
-            let disk = Simulated::of(left);
-            let opened = read(&disk, &KEPT()).unwrap();
-            heal(&disk, &opened, Controls::default()).unwrap();
-            let state = disk.state();
-            assert_eq!(state.cached[..SIZE], state.cached[SIZE..]);
-            let again = read(&disk, &KEPT()).unwrap();
-            assert_eq!(again.other, Other::Agrees);
-            assert_eq!(again.header, opened.header);
-        }
+    for (disk, opened) in healed() {
+        let state = disk.state();
+        assert_eq!(state.cached[..SIZE], state.cached[SIZE..]);
+        let again = read(&disk, &KEPT()).unwrap();
+        assert_eq!(again.other, Other::Agrees);
+        assert_eq!(again.header, opened.header);
     }
+}
+
+/// What every interrupted change left, after it was opened for writing.
+fn healed() -> impl Iterator<Item = (Simulated, Opened)> {
+    let left = CHANGES.into_iter().flat_map(|run| {
+        let start = Simulated::new(file(1, &[KEPT(), OLD()])).state();
+        cuts(&start, |disk| change(disk, &KEPT(), run))
+    });
+    left.map(|left| {
+        let disk = Simulated::of(left);
+        let opened = read(&disk, &KEPT()).unwrap();
+        heal(&disk, &opened, Controls::default()).unwrap();
+        (disk, opened)
+    })
 }
 
 /// The story: the last sync of a change of passphrase failed, so that the old one was still in one copy
@@ -289,16 +297,10 @@ fn opening_for_writing_ends_an_interrupted_change() {
 /// them alone. After a power cut the old passphrase opened the file again.
 #[test]
 fn a_key_that_was_seen_to_be_gone_does_not_come_back() {
-    for run in CHANGES {
-        let start = Simulated::new(file(1, &[KEPT(), OLD()])).state();
-        for left in cuts(&start, |disk| change(disk, &KEPT(), run)) {
-            let disk = Simulated::of(left);
-            let opened = read(&disk, &KEPT()).unwrap();
-            heal(&disk, &opened, Controls::default()).unwrap();
-            let state = disk.state();
-            assert_eq!(state.durable, state.cached);
-            assert_eq!(state.durable[..SIZE], state.durable[SIZE..]);
-        }
+    for (disk, _) in healed() {
+        let state = disk.state();
+        assert_eq!(state.durable, state.cached);
+        assert_eq!(state.durable[..SIZE], state.durable[SIZE..]);
     }
 }
 

@@ -84,32 +84,23 @@ impl Store {
         batch: &Batch<'_>,
     ) -> Result<()> {
         let controls = self.options.controls;
-        let publish = |transaction: WriteTransaction| {
-            transaction.publish().map_err(|failure| match failure {
-                CommitFailure::RolledBack(error) | CommitFailure::Unknown(error) => error,
-            })
-        };
         if controls.has(Control::FrameAfterCommit) {
-            publish(transaction)?;
+            transaction.publish()?;
             self.append(log, batch)?;
             return self.sync_log(log, batch.synced);
         }
         self.append(log, batch)?;
         if controls.has(Control::PublishBeforeSync) {
-            publish(transaction)?;
+            transaction.publish()?;
             return self.sync_log(log, batch.synced);
         }
         self.sync_log(log, batch.synced)?;
-        publish(transaction)
+        transaction.publish()
     }
 
     fn append(&self, log: &mut Log, batch: &Batch<'_>) -> Result<()> {
         log.append(self.file.owner(), self.file.seal(), batch.parts)
-            .map_err(|error| {
-                // It may be in the file in part, and become durable with whatever is synced next.
-                self.file.latch(&error);
-                from_io(error, "the commit log cannot be written")
-            })
+            .map_err(|error| from_io(error, "the commit log cannot be written"))
     }
 
     fn sync_log(&self, log: &mut Log, wanted: bool) -> Result<()> {
@@ -156,9 +147,8 @@ impl Store {
         committed.map_err(|failure| match failure {
             CommitFailure::RolledBack(error) => error,
             CommitFailure::Unknown(error) => {
-                self.file.latch(&std::io::Error::other(error.to_string()));
                 // redb reads in committing, too, and the file may find no room to grow. Without a new
-                // header the old one still counts, and the latch keeps it so.
+                // header the old one still counts, and the latch of `fail` keeps it so.
                 let error = self.damage_or(|| error);
                 if self.file.headers_written() == headers_before {
                     return self.fail(error);
@@ -168,9 +158,10 @@ impl Store {
         })
     }
 
-    /// The error of a commit that failed at the wrong moment; nothing is written from now on.
+    /// The error of a commit that failed at the wrong moment; nothing is written from now on. That is so
+    /// of a failed write of the log, too: it may be in the file in part, and become durable with whatever
+    /// is synced next.
     fn outcome_unknown(&self, error: Error) -> Error {
-        self.file.latch(&std::io::Error::other(error.to_string()));
         Error::new(
             ErrorKind::OutcomeUnknown,
             "the commit failed after it may have become durable; open the database again and ask \
@@ -319,25 +310,18 @@ impl Store {
     }
 
     fn replay(&self, parts: &[Part], last: LastCommit) -> Result<()> {
-        let transaction = self.begin_write_any()?;
-        // The earlier life is remembered with the last of its commits.
-        let applied = parts
-            .iter()
-            .try_for_each(|part| transaction.apply(&part.payload))
-            .and_then(|()| transaction.set_last_commit(last));
-        if let Err(error) = applied {
-            transaction.abort();
-            return Err(error);
-        }
+        let transaction = self.begin_write_any()?.and_then(|transaction| {
+            transaction.apply_all(parts)?;
+            // The earlier life is remembered with the last of its commits.
+            transaction.set_last_commit(last)
+        })?;
         let last = LastCommit {
             id: CommitId::new(self.life, last.id.sequence()),
             ..last
         };
         let transaction = with_last_commit(transaction, last)?;
         if self.is_read_only() {
-            return transaction.publish().map_err(|failure| match failure {
-                CommitFailure::RolledBack(error) | CommitFailure::Unknown(error) => error,
-            });
+            return transaction.publish();
         }
         self.commit_durably(transaction)
     }
@@ -349,17 +333,8 @@ impl Store {
         parts: &[Part],
     ) -> Result<WriteTransaction> {
         failed.abort();
-        let transaction = self.begin_write()?;
-        let applied = parts
-            .iter()
-            .try_for_each(|part| transaction.apply(&part.payload));
-        match applied {
-            Ok(()) => Ok(transaction),
-            Err(error) => {
-                transaction.abort();
-                Err(error)
-            }
-        }
+        self.begin_write()?
+            .and_then(|transaction| transaction.apply_all(parts))
     }
 }
 
@@ -371,14 +346,8 @@ fn greatest(parts: &[Part]) -> u64 {
 /// Enters a commit into its own transaction. Whatever fails behind this is an outcome that is not
 /// known.
 fn with_last_commit(transaction: WriteTransaction, last: LastCommit) -> Result<WriteTransaction> {
-    let entered = transaction
-        .set_last_commit(last)
-        .and_then(|()| transaction.check_unbroken());
-    match entered {
-        Ok(()) => Ok(transaction),
-        Err(error) => {
-            transaction.abort();
-            Err(error)
-        }
-    }
+    transaction.and_then(|transaction| {
+        transaction.set_last_commit(last)?;
+        transaction.check_unbroken()
+    })
 }

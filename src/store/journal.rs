@@ -193,8 +193,13 @@ impl WriteTransaction {
         Ok(true)
     }
 
+    /// Does what others did, in order.
+    pub(super) fn apply_all(&self, parts: &[Part]) -> Result<()> {
+        parts.iter().try_for_each(|part| self.apply(&part.payload))
+    }
+
     /// Does what a write set says.
-    pub(super) fn apply(&self, payload: &[u8]) -> Result<()> {
+    fn apply(&self, payload: &[u8]) -> Result<()> {
         let mut rest = Rest(payload);
         let mut table = None;
         while let Some(operation) = rest.operation() {

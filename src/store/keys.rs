@@ -73,7 +73,6 @@ impl Store {
         headers::write(owner, &header, Some(&mac_key), unlocked.copy, controls).map_err(
             |error| {
                 // Which of the two headers counts is not known: no third may be written.
-                self.file.latch(&error);
                 self.fail(from_io(error, "the header cannot be written"))
             },
         )?;

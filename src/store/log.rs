@@ -137,10 +137,7 @@ impl Log {
         let mut bytes = Vec::new();
         let mut previous = self.previous;
         for (part, sequence) in parts.iter().zip(self.last + 1..) {
-            let offset = LOG_OFFSET + self.head + bytes.len() as u64;
-            let frame = self.frame(seal, offset, TRANSACTION, sequence, previous, part)?;
-            previous = crc32fast::hash(&frame);
-            bytes.extend_from_slice(&frame);
+            previous = self.frame(seal, &mut bytes, TRANSACTION, sequence, previous, part)?;
             bytes.resize(aligned(bytes.len()), 0);
         }
         owner.write_at(LOG_OFFSET + self.head, &bytes)?;
@@ -160,21 +157,23 @@ impl Log {
         if !self.is_pending() || self.head + frame_len(0) > self.size {
             return Ok(());
         }
-        let offset = LOG_OFFSET + self.head;
-        let nothing = Part::default();
-        let frame = self.frame(seal, offset, MARK, self.last, self.previous, &nothing)?;
-        owner.write_at(offset, &frame)
+        let (mut bytes, nothing) = (Vec::new(), Part::default());
+        self.frame(seal, &mut bytes, MARK, self.last, self.previous, &nothing)?;
+        owner.write_at(LOG_OFFSET + self.head, &bytes)
     }
 
+    /// Adds a frame to the bytes that are to be written from the head on; gives its CRC-32.
     fn frame(
         &self,
         seal: &Seal,
-        offset: u64,
+        bytes: &mut Vec<u8>,
         kind: u8,
         sequence: u64,
         previous: u32,
         part: &Part,
-    ) -> io::Result<Vec<u8>> {
+    ) -> io::Result<u32> {
+        let begin = bytes.len();
+        let offset = LOG_OFFSET + self.head + begin as u64;
         let payload = &part.payload;
         let (mut life, mut synced_through) = (self.life, self.synced_through);
         if self.controls.has(Control::FramesWithoutLife) {
@@ -184,22 +183,22 @@ impl Log {
             synced_through = 0;
         }
         let len = u32::try_from(HEAD_BYTES + payload.len()).map_err(io::Error::other)?;
-        let mut frame = Vec::with_capacity(FRAME_BYTES + payload.len());
-        frame.extend_from_slice(&len.to_le_bytes());
-        frame.extend_from_slice(&front_crc(seal, offset, len).to_le_bytes());
-        frame.extend_from_slice(&[0; SEAL_BYTES]);
-        frame.push(kind);
-        frame.extend_from_slice(&life.to_le_bytes());
-        frame.extend_from_slice(&sequence.to_le_bytes());
-        frame.extend_from_slice(&synced_through.to_le_bytes());
-        frame.extend_from_slice(&part.revision.to_le_bytes());
-        frame.extend_from_slice(&previous.to_le_bytes());
-        frame.extend_from_slice(payload);
+        bytes.extend_from_slice(&len.to_le_bytes());
+        bytes.extend_from_slice(&front_crc(seal, offset, len).to_le_bytes());
+        bytes.extend_from_slice(&[0; SEAL_BYTES]);
+        bytes.push(kind);
+        bytes.extend_from_slice(&life.to_le_bytes());
+        bytes.extend_from_slice(&sequence.to_le_bytes());
+        bytes.extend_from_slice(&synced_through.to_le_bytes());
+        bytes.extend_from_slice(&part.revision.to_le_bytes());
+        bytes.extend_from_slice(&previous.to_le_bytes());
+        bytes.extend_from_slice(payload);
         let nonces = seal.nonces(1).map_err(io::Error::other)?;
-        if let (Some(nonce), Some(place)) = (nonces.first(), frame.get_mut(FRONT_BYTES..)) {
+        let place = bytes.get_mut(begin + FRONT_BYTES..);
+        if let (Some(nonce), Some(place)) = (nonces.first(), place) {
             seal.seal(Domain::Frame, offset, nonce, place);
         }
-        Ok(frame)
+        Ok(crc32fast::hash(bytes.get(begin..).unwrap_or_default()))
     }
 }
 

@@ -21,7 +21,7 @@ pub(crate) const SYSTEM_TABLE: &str = "larder";
 pub(crate) const COMMIT_ROW: &[u8] = b"commit";
 
 /// The row of the last commits of earlier lives.
-pub(crate) const LIVES_ROW: &[u8] = b"lives";
+const LIVES_ROW: &[u8] = b"lives";
 
 /// Lives that are remembered.
 pub(super) const LIVES_MAX: usize = 64;
@@ -109,10 +109,10 @@ impl WriteTransaction {
             lives.push(before.id);
             let kept = lives.len().saturating_sub(LIVES_MAX);
             let bytes: Vec<u8> = lives.into_iter().skip(kept).flat_map(encode).collect();
-            table.set_row(LIVES_ROW, &bytes)?;
+            table.apply(LIVES_ROW, Some(&bytes))?;
         }
         let mut row = encode(last.id).to_vec();
         row.extend_from_slice(&last.revision.to_le_bytes());
-        table.set_row(COMMIT_ROW, &row)
+        table.apply(COMMIT_ROW, Some(&row))
     }
 }

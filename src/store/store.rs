@@ -248,8 +248,14 @@ impl Store {
         })
     }
 
+    /// Nothing is written to the file any more.
+    pub(super) fn latch(&self, why: &Error) {
+        self.file.latch(&std::io::Error::other(why.to_string()));
+    }
+
     /// Every later write fails because of this.
     pub(super) fn fail(&self, error: Error) -> Error {
+        self.latch(&error);
         let _ = self.failure.set(error.to_string());
         error
     }
@@ -278,7 +284,7 @@ impl Store {
         let checkpointed = self.checkpoint();
         if let Err(error) = &checkpointed {
             // What redb has in memory is in the log; without a checkpoint it is not to be written.
-            self.file.latch(&std::io::Error::other(error.to_string()));
+            self.latch(error);
         }
         let Some(redb) = self.redb.write().take() else {
             return Ok(());
@@ -295,7 +301,7 @@ impl Store {
         };
         if let Err(error) = &closed {
             // Whatever of redb is still there, in a transaction that was leaked, writes nothing more.
-            self.file.latch(&std::io::Error::other(error.to_string()));
+            self.latch(error);
         }
         // Read transactions may live on, and with them what lies over the file.
         let _ = self.file.owner().unlock();
@@ -321,14 +327,12 @@ impl Store {
         }
         Ok(())
     }
-}
 
-impl Store {
     /// Closes it where no error can be told. redb may panic over damaged trees in that.
     pub(crate) fn close_in_drop(&self) {
         let closed = guarded(|| self.close(), |error| error);
         if let Err(error) = closed {
-            self.file.latch(&std::io::Error::other(error.to_string()));
+            self.latch(&error);
         }
     }
 }

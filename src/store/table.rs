@@ -215,7 +215,7 @@ impl<'tx> WriteTable<'tx> {
         state.note(guarded(change, from_storage))
     }
 
-    /// The same without the journal: what undoes or repeats a change.
+    /// The same without the journal: what undoes or repeats a change, or follows from a commit.
     pub(super) fn apply(&mut self, key: &[u8], value: Option<&[u8]>) -> Result<()> {
         let (table, state) = (&mut self.table, self.open.0);
         let change = || match value {
@@ -223,11 +223,6 @@ impl<'tx> WriteTable<'tx> {
             None => table.remove(key).map(drop),
         };
         state.note(guarded(change, from_storage))
-    }
-
-    /// Sets a row that follows from a commit, and is in no write set.
-    pub(super) fn set_row(&mut self, row: &[u8], value: &[u8]) -> Result<()> {
-        self.apply(row, Some(value))
     }
 
     /// Appends entries that are sorted, without repetition, and greater than every key there is.

@@ -200,8 +200,22 @@ impl WriteTransaction {
     }
 
     /// Makes everything visible: it is in the log, which makes it durable.
-    pub(super) fn publish(self) -> Result<(), CommitFailure> {
+    pub(super) fn publish(self) -> Result<()> {
         self.finish(Durability::None)
+            .map_err(|failure| match failure {
+                CommitFailure::RolledBack(error) | CommitFailure::Unknown(error) => error,
+            })
+    }
+
+    /// Goes on with a transaction in which something was done, or undoes all of it where that failed.
+    pub(super) fn and_then(self, act: impl FnOnce(&Self) -> Result<()>) -> Result<Self> {
+        match act(&self) {
+            Ok(()) => Ok(self),
+            Err(error) => {
+                self.abort();
+                Err(error)
+            }
+        }
     }
 
     fn finish(mut self, durability: Durability) -> Result<(), CommitFailure> {

@@ -71,12 +71,10 @@ impl WriteTx {
 
     /// The next transaction of a batch.
     fn join(core: &Arc<Core>, writing: Writing) -> Result<Self> {
-        let (sequence, revision) = match writing.batch.next_sequence() {
-            Ok(sequence) => (sequence, core.next_revision()),
-            Err(error) => (0, Err(error)),
-        };
-        let revision = match revision {
-            Ok(revision) => revision,
+        let numbers = writing.batch.next_sequence();
+        let numbers = numbers.and_then(|sequence| Ok((sequence, core.next_revision()?)));
+        let (sequence, revision) = match numbers {
+            Ok(numbers) => numbers,
             Err(error) => {
                 // Others may have an interest in what is there.
                 writing.leave(core);

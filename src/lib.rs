@@ -55,12 +55,13 @@ mod txn;
 
 pub use api::{
     Bucket, BucketEntries, BucketMut, BucketValue, Builder, CheckReport, Collection, CollectionMut,
-    CollectionOptions, Database, IndexEntries, IndexReader, IndexToken, Iter, Problem, Readable,
-    Unlock, View,
+    CollectionOptions, Database, Document, DocumentIter, DocumentView, Documents, DocumentsMut,
+    DocumentsOf, DocumentsOfMut, IndexEntries, IndexReader, IndexToken, IntoDocument, Iter,
+    Problem, Readable, Unlock, View,
 };
 pub use base::{CommitId, Error, ErrorKind, Result};
 pub use codec::key::folded::Folded;
-pub use codec::key::{AsKey, Key, KeyPrefix, KeyRange, KeyReader, Reverse, Starting};
+pub use codec::key::{AsKey, DocumentKey, Key, KeyPrefix, KeyRange, KeyReader, Reverse, Starting};
 pub use codec::timestamp::Timestamp;
 pub use larder_derive::{part, record};
 pub use schema::record::Record;

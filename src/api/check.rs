@@ -237,7 +237,7 @@ fn check_auto_rows(tx: &ReadTx, report: &mut CheckReport) -> Result<()> {
         .members()
         .iter()
         .filter_map(|member| match member {
-            Member::Records(info) if info.current.auto => Some(auto_row(info.id)),
+            Member::Records(info) if info.has_auto_keys() => Some(auto_row(info.id)),
             _ => None,
         })
         .collect();

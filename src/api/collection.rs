@@ -1,9 +1,11 @@
 //! A collection of records, to read.
 
+use std::io::Write;
 use std::marker::PhantomData;
 
 use super::index::{IndexReader, IndexToken};
 use super::iter::{Iter, view};
+use super::ndjson;
 use super::view::View;
 use crate::base::sync::Arc;
 use crate::base::{Error, ErrorKind, Result};
@@ -12,6 +14,7 @@ use crate::codec::key::{AsKey, KeyPrefix, KeyRange};
 use crate::collection::read::{self, FieldPath};
 use crate::collection::tables::Tables;
 use crate::schema::catalog::{Records, Usable};
+use crate::schema::json::{to_text, to_value};
 use crate::schema::record::Record;
 use crate::schema::storable::Storable;
 use crate::schema::token::Field;
@@ -115,6 +118,50 @@ impl<'tx, T: Record> Collection<'tx, T> {
             read::field(records, info, key, &path, &mut read)
         })?;
         Ok(found)
+    }
+
+    /// The record with that key as JSON: what [`export_ndjson`](Collection::export_ndjson) writes.
+    pub fn get_json<Q: AsKey<T::Key>>(&self, key: Q) -> Result<Option<serde_json::Value>> {
+        let Some(info) = self.info() else {
+            return Ok(None);
+        };
+        let mut json = None;
+        with_encoded(key, |key| {
+            let mut write = |record: ValueRef<'_>, bytes| {
+                json = Some(to_value(record, bytes)?);
+                Ok(())
+            };
+            read::record(self.tables.records(), info, key, &mut write)
+        })?;
+        Ok(json)
+    }
+
+    /// Writes every record as a line of JSON (NDJSON), in the order of the keys; gives how many.
+    ///
+    /// Structs are objects, variants their name or an object of it and their fields, as serde has them;
+    /// characters and `Uuid`s are text, a `Duration` is `{"secs": .., "nanos": ..}`, the keys of a map
+    /// become text; what JSON cannot say (bytes, large integers, timestamps, NaN) has the forms of
+    /// [`Document`](crate::Document). [`import_ndjson`](crate::CollectionMut::import_ndjson) gives the
+    /// same records.
+    ///
+    /// # Errors
+    /// [`Io`](crate::ErrorKind::Io) when the writer fails, and those of reading.
+    pub fn export_ndjson(&self, mut to: impl Write) -> Result<u64> {
+        let Some(info) = self.info() else {
+            return Ok(0);
+        };
+        let mut count = 0;
+        for entry in self.tables.records().range(ALL)? {
+            let (key, stored) = entry?;
+            let mut write = |record: ValueRef<'_>, bytes| {
+                let line = to_text(record, bytes)?;
+                writeln!(to, "{line}").map_err(ndjson::not_written)
+            };
+            read::show(&stored, info, &key, &mut write)?;
+            count += 1;
+        }
+        to.flush().map_err(ndjson::not_written)?;
+        Ok(count)
     }
 
     /// Whether there is a record with that key; the record is not read.

@@ -1,8 +1,11 @@
 //! A collection of records, to change.
 
+use std::io::Read;
 use std::ops::Deref;
 
 use super::collection::{Collection, encoded};
+use super::document::Document;
+use super::ndjson::Lines;
 use super::view::View;
 use crate::base::error::Context;
 use crate::base::name::show_key;
@@ -13,7 +16,9 @@ use crate::collection::load::Load;
 use crate::collection::tables::{Tables, WritingTables};
 use crate::collection::write::{Expect, NewRecord, write};
 use crate::schema::catalog::Records;
+use crate::schema::conform::check_members;
 use crate::schema::record::Record;
+use crate::schema::view::Budget;
 use crate::store::ALL;
 use crate::txn::write::WriteTx;
 
@@ -86,6 +91,47 @@ impl<T: Record> CollectionMut<'_, T> {
         records: impl IntoIterator<Item = Result<T, E>>,
     ) -> Result<u64, E> {
         self.load_records(records, "load")
+    }
+
+    /// Adds the records of a text with one on each line (NDJSON), as
+    /// [`export_ndjson`](Collection::export_ndjson) writes it; gives how many. Blank lines are passed
+    /// over. A field that is an `Option` may be missing.
+    ///
+    /// It reads one line at a time. After an error the records of the lines before it are in the
+    /// transaction: let it fail, and they are not.
+    ///
+    /// # Errors
+    /// [`Invalid`](crate::ErrorKind::Invalid) when a line is no JSON or no such record, also when it has
+    /// a member that no field is for; those of [`insert`](CollectionMut::insert). With the number of the
+    /// line. [`Limit`](crate::ErrorKind::Limit) for a line of more than four times the largest record's
+    /// bytes: it is never held in memory.
+    pub fn import_ndjson(&mut self, from: impl Read) -> Result<u64> {
+        let mut lines = Lines::new(from, self.tx.core.body_bytes_max.saturating_mul(4));
+        let mut count = 0;
+        loop {
+            let imported = lines.next().and_then(|line| match line {
+                Some(line) => {
+                    let record = self.record_of(line)?;
+                    self.insert(&record).map(Some)
+                }
+                None => Ok(None),
+            });
+            let imported = imported.context(|| format!("line {}", lines.number()));
+            match imported.context(|| during::<T>("import"))? {
+                Some(_) => count += 1,
+                None => return Ok(count),
+            }
+        }
+    }
+
+    fn record_of(&self, line: &[u8]) -> Result<T> {
+        let document = Document::from_json(line)?;
+        let value = document.value()?;
+        let layout = &self.existing()?.typed()?.layout;
+        let record = check_members(value, layout)
+            .and_then(|()| T::from_value(value, &mut Budget::new(document.bytes().len())));
+        // What does not fit is no damage: it comes from outside.
+        record.map_err(|error| Error::invalid("the line is no record of the type").because(error))
     }
 
     /// Adds a record, or replaces the one with its key; says whether there was one.

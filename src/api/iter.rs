@@ -113,7 +113,7 @@ impl<'a> Source<'a> {
         if self.index.plan.unique {
             return Ok(value);
         }
-        let start = match self.info.key_width {
+        let start = match self.info.typed()?.key_width {
             Some(width) => entry.len().checked_sub(width),
             None => Some(self.index.plan.key_length(entry)?),
         };

@@ -6,11 +6,16 @@ mod check;
 mod collection;
 mod collection_mut;
 mod database;
+mod document;
+mod documents;
+mod documents_mut;
+mod documents_of;
 mod encryption;
 mod index;
 mod iter;
 #[cfg(feature = "keychain")]
 mod keychain;
+mod ndjson;
 mod register;
 mod scrub;
 #[cfg(feature = "testing")]
@@ -27,6 +32,10 @@ pub use check::{CheckReport, Problem};
 pub use collection::Collection;
 pub use collection_mut::CollectionMut;
 pub use database::Database;
+pub use document::{Document, IntoDocument};
+pub use documents::{DocumentIter, DocumentView, Documents};
+pub use documents_mut::DocumentsMut;
+pub use documents_of::{DocumentsOf, DocumentsOfMut};
 pub use encryption::Unlock;
 pub use index::{IndexReader, IndexToken};
 pub use iter::{IndexEntries, Iter};

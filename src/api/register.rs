@@ -8,9 +8,10 @@ use crate::base::{Error, ErrorKind, Result};
 use crate::codec::key::folded::folding_version;
 use crate::collection::rebuild::{Progress, step};
 use crate::schema::catalog::{
-    BuildState, Catalog, Difference, Index, Member, Records, StoredCollection, StoredIndex,
-    StoredKind, StoredRecords, compare,
+    BuildState, Catalog, Index, Member, Records, StoredCollection, StoredIndex, StoredKind,
+    StoredRecords,
 };
+use crate::schema::difference::{Difference, compare};
 use crate::schema::record::Record;
 use crate::schema::types::{IndexDefinition, RecordType};
 use crate::txn::write::WriteTx;
@@ -19,7 +20,7 @@ use crate::txn::write::WriteTx;
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
 #[must_use]
 pub struct CollectionOptions {
-    compress_above: Option<u32>,
+    pub(super) compress_above: Option<u32>,
 }
 
 impl CollectionOptions {
@@ -100,9 +101,9 @@ impl Database {
             return Ok(read_only);
         };
         let info = member.records()?;
-        let difference = compare(declared, info)?;
+        let difference = compare(declared, info.typed()?)?;
         let same_options =
-            options.is_none_or(|options| options.compress_above == info.stored.compress_above);
+            options.is_none_or(|options| options.compress_above == info.compress_above());
         Ok(read_only || (difference.is_empty() && same_options))
     }
 
@@ -112,7 +113,7 @@ impl Database {
         let Some((_, member)) = catalog.find(&declared.name) else {
             return Ok(None);
         };
-        Ok(compare(declared, member.records()?)?
+        Ok(compare(declared, member.records()?.typed()?)?
             .resume
             .first()
             .copied())
@@ -198,7 +199,7 @@ fn prepare<T: Record>(
         drop,
         version,
         ..
-    } = compare(declared, info)?;
+    } = compare(declared, info.typed()?)?;
     let added = build
         .into_iter()
         .map(|definition| new_index(tx, definition, Some(BuildState::default())))
@@ -276,7 +277,7 @@ fn unfinished<'c>(
     let Some((position, index)) = info.index(id) else {
         return Ok(None);
     };
-    let stored = info.stored.indexes.get(position);
+    let stored = info.typed()?.stored.indexes.get(position);
     let state = stored.and_then(|stored| stored.building.as_ref());
     Ok(state.map(|state| (&**info, index, state)))
 }
@@ -297,9 +298,10 @@ fn delete_tables(tx: &WriteTx, info: &Records, ids: &[u32]) -> Result<()> {
 
 /// Stores a collection with its description changed, if it is.
 fn change(tx: &WriteTx, info: &Records, change: impl FnOnce(&mut StoredRecords)) -> Result<()> {
-    let mut stored = info.stored.clone();
+    let before = &info.typed()?.stored;
+    let mut stored = before.clone();
     change(&mut stored);
-    if stored == info.stored {
+    if stored == *before {
         return Ok(());
     }
     let stored = StoredCollection {

@@ -270,7 +270,7 @@ fn a_damaged_descriptor_is_corrupt_and_the_error_names_the_file() {
         let tx = db.read().unwrap();
         let (_, member) = tx.catalog().find("things").unwrap();
         let info = member.records().unwrap();
-        let mut records = info.stored.clone();
+        let mut records = info.typed().unwrap().stored.clone();
         edit(&mut records);
         let kind = StoredKind::Records(records);
         StoredCollection { id: info.id, kind }.encode().unwrap()

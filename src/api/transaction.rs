@@ -3,15 +3,24 @@
 use std::any::TypeId;
 use std::marker::PhantomData;
 
+use serde::Serialize;
+use serde::de::DeserializeOwned;
+
 use super::bucket::{self, Bucket, BucketMut};
 use super::collection::{Collection, Info};
 use super::collection_mut::CollectionMut;
-use super::register::{create, declared};
+use super::documents::Documents;
+use super::documents_mut::DocumentsMut;
+use super::documents_of::{DocumentsOf, DocumentsOfMut};
+use super::register::{CollectionOptions, create, declared};
+use crate::base::name::check_name;
 use crate::base::sync::Arc;
 use crate::base::{Error, ErrorKind, Result};
 use crate::codec::key::Key;
 use crate::collection::tables::{Tables, WritingTables};
-use crate::schema::catalog::{Binding, Catalog, Member, Records, Usable};
+use crate::schema::catalog::{
+    Binding, Catalog, Member, Records, StoredCollection, StoredDocuments, StoredKind, Usable,
+};
 use crate::schema::record::Record;
 use crate::txn::read::ReadTx;
 use crate::txn::write::WriteTx;
@@ -45,6 +54,18 @@ pub trait Readable: sealed::Sealed {
 
     /// The bucket of that name, with typed keys.
     fn bucket_of<K: Key>(&self, name: &str) -> Result<Bucket<'_, K>>;
+
+    /// The documents of that name. A collection that does not exist reads as empty.
+    fn documents(&self, name: &str) -> Result<Documents<'_>>;
+
+    /// The documents of that name, as values of a type. A collection that does not exist reads as
+    /// empty.
+    fn documents_of<T: Serialize + DeserializeOwned>(
+        &self,
+        name: &str,
+    ) -> Result<DocumentsOf<'_, T>> {
+        Ok(DocumentsOf::new(self.documents(name)?))
+    }
 }
 
 mod sealed {
@@ -84,6 +105,38 @@ impl ReadTx {
     /// [`Invalid`](crate::ErrorKind::Invalid) when the bucket has another type of keys.
     pub fn bucket_of<K: Key>(&self, name: &str) -> Result<Bucket<'_, K>> {
         bucket::open_snapshot(self, name)
+    }
+
+    /// The documents of that name. A collection that does not exist reads as empty.
+    ///
+    /// # Errors
+    /// [`Invalid`](crate::ErrorKind::Invalid) when the name is that of a bucket or of records of a type.
+    pub fn documents(&self, name: &str) -> Result<Documents<'_>> {
+        let found = match self.catalog().find(name) {
+            Some((slot, member)) => Some((slot, &**documents_info(member)?)),
+            None => None,
+        };
+        let tables = match found {
+            Some((slot, info)) => self.tables(slot, info)?,
+            None => Tables::Absent,
+        };
+        Ok(Documents {
+            name: name.to_owned(),
+            tables,
+            info: found.map(|(_, info)| Info::Snapshot(info)),
+        })
+    }
+
+    /// The documents of that name, as values of a type. A collection that does not exist reads as
+    /// empty.
+    ///
+    /// # Errors
+    /// Those of [`documents`](ReadTx::documents).
+    pub fn documents_of<T: Serialize + DeserializeOwned>(
+        &self,
+        name: &str,
+    ) -> Result<DocumentsOf<'_, T>> {
+        Readable::documents_of(self, name)
     }
 }
 
@@ -132,7 +185,7 @@ impl WriteTx {
         let Some((_, member)) = catalog.find(T::NAME) else {
             return Ok(false);
         };
-        member.records()?;
+        member.records()?.typed()?;
         self.delete_member(member)?;
         Ok(true)
     }
@@ -162,15 +215,94 @@ impl WriteTx {
         Ok(true)
     }
 
+    /// The documents of that name, to change. A collection that does not exist is created.
+    ///
+    /// # Errors
+    /// [`Invalid`](crate::ErrorKind::Invalid) when the name is that of a bucket or of records of a type,
+    /// or when another handle of the collection is alive in this transaction: use that one, or drop it
+    /// first.
+    pub fn documents(&self, name: &str) -> Result<DocumentsMut<'_>> {
+        let catalog = self.catalog();
+        let info = match catalog.find(name) {
+            Some((_, member)) => documents_info(member)?.clone(),
+            None => self.create_documents(name)?,
+        };
+        Ok(DocumentsMut {
+            reading: self.open_documents(info)?,
+            tx: self,
+        })
+    }
+
+    /// Like [`documents`](WriteTx::documents), with choices for the collection, which it keeps.
+    pub fn documents_with(
+        &self,
+        name: &str,
+        options: CollectionOptions,
+    ) -> Result<DocumentsMut<'_>> {
+        let mut documents = self.documents(name)?;
+        documents.set_options(options)?;
+        Ok(documents)
+    }
+
+    /// The documents of that name, as values of a type, to change. A collection that does not exist is
+    /// created.
+    ///
+    /// # Errors
+    /// Those of [`documents`](WriteTx::documents).
+    pub fn documents_of<T: Serialize + DeserializeOwned>(
+        &self,
+        name: &str,
+    ) -> Result<DocumentsOfMut<'_, T>> {
+        Ok(DocumentsOfMut::new(self.documents(name)?))
+    }
+
+    /// Deletes a collection of documents with all that is in it; says whether there was one.
+    ///
+    /// # Errors
+    /// [`Invalid`](crate::ErrorKind::Invalid) when a handle of it is alive.
+    pub fn drop_documents(&self, name: &str) -> Result<bool> {
+        let catalog = self.catalog();
+        let Some((_, member)) = catalog.find(name) else {
+            return Ok(false);
+        };
+        documents_info(member)?;
+        self.delete_member(member)?;
+        Ok(true)
+    }
+
+    fn create_documents(&self, name: &str) -> Result<Arc<Records>> {
+        check_name("collection", name)?;
+        let stored = StoredCollection {
+            id: self.next_id()?,
+            kind: StoredKind::Documents(StoredDocuments::default()),
+        };
+        match self.store_member(name, stored)? {
+            Member::Records(info) => Ok(info),
+            Member::Bucket(_) => Err(Error::invalid("a collection was stored as a bucket")),
+        }
+    }
+
+    fn open_documents(&self, info: Arc<Records>) -> Result<Documents<'_>> {
+        Ok(Documents {
+            name: info.name.clone(),
+            tables: self.open_tables(&info)?,
+            info: Some(Info::Writing(info)),
+        })
+    }
+
+    fn open_tables(&self, info: &Records) -> Result<Tables<'_>> {
+        let tables = WritingTables::open(self.transaction()?, info)
+            .map_err(|error| error.during(format!("collection {:?}", info.name)))?;
+        Ok(Tables::Writing(tables))
+    }
+
     fn open_collection<T: Record>(
         &self,
         info: Arc<Records>,
         usable: Usable,
     ) -> Result<Collection<'_, T>> {
-        let tables = WritingTables::open(self.transaction()?, &info)
-            .map_err(|error| error.during(format!("collection {:?}", info.name)))?;
         Ok(Collection {
-            tables: Tables::Writing(tables),
+            tables: self.open_tables(&info)?,
             info: Some(Info::Writing(info)),
             usable,
             _record: PhantomData,
@@ -190,6 +322,10 @@ impl Readable for ReadTx {
     fn bucket_of<K: Key>(&self, name: &str) -> Result<Bucket<'_, K>> {
         self.bucket_of(name)
     }
+
+    fn documents(&self, name: &str) -> Result<Documents<'_>> {
+        self.documents(name)
+    }
 }
 
 impl Readable for WriteTx {
@@ -208,6 +344,25 @@ impl Readable for WriteTx {
     fn bucket_of<K: Key>(&self, name: &str) -> Result<Bucket<'_, K>> {
         bucket::open_uncommitted(self, name)
     }
+
+    fn documents(&self, name: &str) -> Result<Documents<'_>> {
+        let catalog = self.catalog();
+        match catalog.find(name) {
+            Some((_, member)) => self.open_documents(documents_info(member)?.clone()),
+            None => Ok(Documents {
+                name: name.to_owned(),
+                tables: Tables::Absent,
+                info: None,
+            }),
+        }
+    }
+}
+
+/// The collection of documents that a member of the catalog is, or an error that says what it is.
+fn documents_info(member: &Member) -> Result<&Arc<Records>> {
+    let info = member.records()?;
+    info.documents()?;
+    Ok(info)
 }
 
 /// The description of the collection of `T`, and how the declaration meets it.
@@ -222,6 +377,6 @@ fn find<T: Record>(catalog: &Catalog) -> Result<Option<(&Arc<Records>, Binding)>
         return Ok(None);
     };
     let info = member.records()?;
-    let binding = catalog.bind(id, slot, &declared::<T>(), info)?;
+    let binding = catalog.bind(id, slot, &declared::<T>(), info.typed()?)?;
     Ok(Some((info, binding)))
 }

@@ -77,6 +77,11 @@ pub enum ErrorKind {
     OutcomeUnknown,
     /// An earlier failure made this handle unusable; its cause is the source. Reopen.
     Poisoned,
+    /// A document does not fit the JSON Schema of its collection. The message names each place that does
+    /// not. Nothing was written.
+    Rejected,
+    /// This needs a feature of the crate that the program was built without. The message names it.
+    Unsupported,
     /// The operating system refused to read or write. The source has its error.
     Io,
     /// The storage beneath has no room left.

@@ -13,6 +13,9 @@ use std::fmt;
 use std::str::FromStr;
 use std::time::{Duration, SystemTime, UNIX_EPOCH};
 
+use serde::de::Visitor;
+use serde::{Deserialize, Deserializer, Serialize, Serializer};
+
 use crate::base::{Error, Result};
 
 /// A point in time: microseconds since 1970-01-01 UTC, before it negative.
@@ -138,6 +141,61 @@ impl FromStr for Timestamp {
         })
     }
 }
+
+/// As text where the format is for people, as microseconds in others. A document has timestamps.
+impl Serialize for Timestamp {
+    fn serialize<S: Serializer>(&self, serializer: S) -> Result<S::Ok, S::Error> {
+        struct Inner(Timestamp);
+        impl Serialize for Inner {
+            fn serialize<S: Serializer>(&self, serializer: S) -> Result<S::Ok, S::Error> {
+                if serializer.is_human_readable() {
+                    serializer.collect_str(&self.0)
+                } else {
+                    serializer.serialize_i64(self.0.as_micros())
+                }
+            }
+        }
+        serializer.serialize_newtype_struct(TIMESTAMP_NAME, &Inner(*self))
+    }
+}
+
+impl<'de> Deserialize<'de> for Timestamp {
+    fn deserialize<D: Deserializer<'de>>(deserializer: D) -> Result<Self, D::Error> {
+        deserializer.deserialize_newtype_struct(TIMESTAMP_NAME, TimestampVisitor)
+    }
+}
+
+struct TimestampVisitor;
+
+impl<'de> Visitor<'de> for TimestampVisitor {
+    type Value = Timestamp;
+
+    fn expecting(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.write_str("a timestamp")
+    }
+
+    fn visit_newtype_struct<D: Deserializer<'de>>(
+        self,
+        deserializer: D,
+    ) -> Result<Timestamp, D::Error> {
+        if deserializer.is_human_readable() {
+            deserializer.deserialize_str(self)
+        } else {
+            deserializer.deserialize_i64(self)
+        }
+    }
+
+    fn visit_i64<E>(self, micros: i64) -> Result<Timestamp, E> {
+        Ok(Timestamp::from_micros(micros))
+    }
+
+    fn visit_str<E: serde::de::Error>(self, text: &str) -> Result<Timestamp, E> {
+        text.parse().map_err(E::custom)
+    }
+}
+
+/// What serde's formats see as the name of the type: a document knows it.
+pub(crate) const TIMESTAMP_NAME: &str = "$larder::Timestamp";
 
 fn parse(text: &str) -> Option<Timestamp> {
     let mut text = Text(text.as_bytes());

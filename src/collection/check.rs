@@ -5,11 +5,14 @@
 //! entries than are implied: implied entries are distinct, so the counts settle the other way.
 
 use super::body::Body;
+use super::document;
 use super::tables::Tables;
 use super::write::{entry, index_keys};
 use crate::base::Result;
 use crate::base::name::show_key;
-use crate::schema::catalog::Records;
+use crate::codec::value::read::Node;
+use crate::codec::value::validate::validate;
+use crate::schema::catalog::{Records, Shape, Typed};
 use crate::schema::index::Scratch;
 use crate::schema::key::encode_slot;
 use crate::schema::view::{Budget, Slot};
@@ -65,13 +68,13 @@ pub(crate) fn check(
             continue;
         }
         match key_of(&body, info) {
-            Ok(implied_key) if implied_key == *key => {}
-            Ok(implied_key) => {
+            Ok(Some(implied_key)) if implied_key != *key => {
                 problem(None, format!("its body has {}", show_key(&implied_key)));
             }
+            Ok(_) => {}
             Err(error) => problem(None, error.to_string()),
         }
-        if info.current.auto
+        if info.has_auto_keys()
             && let Ok(number) = <[u8; 8]>::try_from(&*key)
         {
             findings.auto_key_max = findings.auto_key_max.max(u64::from_be_bytes(number));
@@ -116,15 +119,27 @@ pub(crate) fn check(
     Ok(findings)
 }
 
-/// Reads every value of a record.
+/// Reads every value of a record or document.
 fn walk(body: &Body<'_>, info: &Records) -> Result<()> {
     let bytes = body.bytes();
-    let mut budget = Budget::new(bytes.len());
-    Slot::root(bytes, &info.layout)?.value()?.walk(&mut budget)
+    match &info.shape {
+        Shape::Typed(typed) => {
+            let mut budget = Budget::new(bytes.len());
+            Slot::root(bytes, &typed.layout)?.value()?.walk(&mut budget)
+        }
+        Shape::Documents(_) => validate(bytes),
+    }
 }
 
-/// The primary key that the body has.
-fn key_of(body: &Body<'_>, info: &Records) -> Result<Vec<u8>> {
+/// The primary key that the body has; a document need not have one.
+fn key_of(body: &Body<'_>, info: &Records) -> Result<Option<Vec<u8>>> {
+    match &info.shape {
+        Shape::Typed(typed) => key_of_record(body, typed).map(Some),
+        Shape::Documents(_) => document::key_within(Node::root(body.bytes())),
+    }
+}
+
+fn key_of_record(body: &Body<'_>, info: &Typed) -> Result<Vec<u8>> {
     let record = Slot::root(body.bytes(), &info.layout)?;
     let mut key = Vec::new();
     let mut budget = Budget::new(record.body.len());

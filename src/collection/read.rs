@@ -29,7 +29,7 @@ pub(crate) fn field(
     };
     let mut on_record = || {
         let body = look(&stored)?;
-        let record = Slot::root(&body, &info.layout)?;
+        let record = Slot::root(&body, &info.typed()?.layout)?;
         let value = match record.descend(path.names, path.positions, &info.name)? {
             Some(slot) => slot.value()?,
             None => ValueRef::Null,
@@ -40,6 +40,34 @@ pub(crate) fn field(
         Ok(()) => Ok(true),
         Err(error) => Err(at(error, &info.name, key)),
     }
+}
+
+/// Gives `read` a whole record, and how many bytes it has; says whether there is one under that key.
+pub(crate) fn record(
+    records: ReadTable<'_, '_>,
+    info: &Records,
+    key: &[u8],
+    read: &mut dyn FnMut(ValueRef<'_>, usize) -> Result<()>,
+) -> Result<bool> {
+    match records.peek(key)? {
+        Some(stored) => show(&stored, info, key, read).map(|()| true),
+        None => Ok(false),
+    }
+}
+
+/// Gives `read` the record that lies in a table, and how many bytes it has.
+pub(crate) fn show(
+    stored: &[u8],
+    info: &Records,
+    key: &[u8],
+    read: &mut dyn FnMut(ValueRef<'_>, usize) -> Result<()>,
+) -> Result<()> {
+    let mut on_record = || {
+        let body = look(stored)?;
+        let record = Slot::root(&body, &info.typed()?.layout)?;
+        read(record.value()?, body.len())
+    };
+    on_record().map_err(|error| at(error, &info.name, key))
 }
 
 /// Says of an error which record it is about.

@@ -105,7 +105,7 @@ pub(crate) fn index_keys(
     body: &[u8],
     scratch: &mut Scratch,
 ) -> Result<()> {
-    let record = Slot::root(body, &info.layout)?;
+    let record = Slot::root(body, &info.typed()?.layout)?;
     index
         .plan
         .keys(record, scratch)

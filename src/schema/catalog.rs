@@ -9,7 +9,8 @@
 //! "commit", "lives"     the store's: which commit it is (`store/rows.rs`)
 //! "auto/" ++ id (BE)    u64, little-endian: the greatest key `insert` assigned or saw
 //!
-//! TABLE "r{id}"         the records of a collection, or the entries of a bucket: key -> body
+//! TABLE "r{id}"         the records or documents of a collection, or the entries of a bucket:
+//!                       key -> body
 //! TABLE "i{id}"         an index: index key -> primary key where unique, else index key ++ primary
 //!                       key -> ()
 //! ```
@@ -19,12 +20,14 @@ use std::collections::HashMap;
 
 use serde::{Deserialize, Serialize};
 
+use super::difference::compare;
 use super::index::IndexPlan;
+use super::json_schema::JsonSchema;
 use super::key::fixed_width;
 use super::layout::{Layout, Route};
 use super::types::{IndexDefinition, RecordType};
 use crate::base::sync::{Arc, RwLock};
-use crate::base::{Error, ErrorKind, Result};
+use crate::base::{Error, Result};
 
 /// The row with the next unused id.
 pub(crate) const NEXT_ID_ROW: &[u8] = b"next";
@@ -63,6 +66,7 @@ pub(crate) struct StoredCollection {
 #[serde(tag = "kind", rename_all = "snake_case")]
 pub(crate) enum StoredKind {
     Records(StoredRecords),
+    Documents(StoredDocuments),
     Bucket {
         /// The name of the key type.
         key: String,
@@ -74,6 +78,17 @@ pub(crate) struct StoredRecords {
     /// Every version seen, the current one last. Their `indexes` are left empty.
     pub(crate) versions: Vec<RecordType>,
     pub(crate) indexes: Vec<StoredIndex>,
+    /// Bodies longer than this are compressed, in bytes.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub(crate) compress_above: Option<u32>,
+}
+
+/// A collection of documents.
+#[derive(Clone, Debug, Default, PartialEq, Eq, Serialize, Deserialize)]
+pub(crate) struct StoredDocuments {
+    /// The JSON Schema that each document fits, as text.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub(crate) json_schema: Option<String>,
     /// Bodies longer than this are compressed, in bytes.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub(crate) compress_above: Option<u32>,
@@ -96,12 +111,33 @@ pub(crate) struct BuildState {
     pub(crate) after: Option<Vec<u8>>,
 }
 
-/// A collection of records, ready for use: names resolved, layouts computed.
+/// A collection, ready for use: names resolved, layouts computed.
 #[derive(Debug)]
 pub(crate) struct Records {
     pub(crate) name: String,
     pub(crate) id: u32,
     pub(crate) table: String,
+    pub(crate) shape: Shape,
+    pub(crate) indexes: Vec<Index>,
+}
+
+/// What a collection is of.
+#[derive(Debug)]
+pub(crate) enum Shape {
+    Typed(Typed),
+    Documents(Documents),
+}
+
+/// Documents.
+#[derive(Debug)]
+pub(crate) struct Documents {
+    pub(crate) stored: StoredDocuments,
+    pub(crate) json_schema: Option<JsonSchema>,
+}
+
+/// Records of a type.
+#[derive(Debug)]
+pub(crate) struct Typed {
     pub(crate) stored: StoredRecords,
     pub(crate) current: RecordType,
     pub(crate) layout: Layout,
@@ -109,7 +145,6 @@ pub(crate) struct Records {
     pub(crate) key: Vec<Route>,
     /// How many bytes every encoded primary key has, where that is one number.
     pub(crate) key_width: Option<usize>,
-    pub(crate) indexes: Vec<Index>,
 }
 
 /// One index, ready for use.
@@ -168,7 +203,7 @@ impl Usable {
     /// All indexes: the collection was created from the declaration, or no type was declared.
     pub(crate) const ALL: Self = Self { positions: None };
 
-    fn of(declared: &RecordType, stored: &Records) -> Self {
+    fn of(declared: &RecordType, stored: &Typed) -> Self {
         let positions: Arc<[bool]> = stored
             .stored
             .indexes
@@ -214,14 +249,24 @@ impl StoredCollection {
                 key,
             })),
             StoredKind::Records(stored) => {
-                Member::Records(Arc::new(Records::resolve(name, id, table, stored)?))
+                Member::Records(Arc::new(Records::typed_of(name, id, table, stored)?))
             }
+            StoredKind::Documents(stored) => Member::Records(Arc::new(Records {
+                name: name.to_owned(),
+                id,
+                table,
+                shape: Shape::Documents(Documents {
+                    json_schema: stored.json_schema.clone().map(JsonSchema::stored),
+                    stored,
+                }),
+                indexes: Vec::new(),
+            })),
         })
     }
 }
 
 impl Records {
-    fn resolve(name: &str, id: u32, table: String, stored: StoredRecords) -> Result<Self> {
+    fn typed_of(name: &str, id: u32, table: String, stored: StoredRecords) -> Result<Self> {
         let current = stored.versions.last().cloned().ok_or_else(|| {
             Error::corrupt(format!(
                 "the descriptor of collection {name:?} has no version"
@@ -247,17 +292,57 @@ impl Records {
                 })
             })
             .collect::<Result<_>>()?;
-        Ok(Self {
-            name: name.to_owned(),
-            id,
-            table,
+        let shape = Shape::Typed(Typed {
             stored,
             current,
             layout,
             key,
             key_width,
+        });
+        Ok(Self {
+            name: name.to_owned(),
+            id,
+            table,
+            shape,
             indexes,
         })
+    }
+
+    /// What its records are, or an error that says what they are instead.
+    #[inline]
+    pub(crate) fn typed(&self) -> Result<&Typed> {
+        match &self.shape {
+            Shape::Typed(typed) => Ok(typed),
+            Shape::Documents(_) => Err(self.is_not("records of a type", "documents")),
+        }
+    }
+
+    /// What its documents are, or an error that says what they are instead.
+    pub(crate) fn documents(&self) -> Result<&Documents> {
+        match &self.shape {
+            Shape::Documents(documents) => Ok(documents),
+            Shape::Typed(_) => Err(self.is_not("documents", "records of a type")),
+        }
+    }
+
+    #[cold]
+    fn is_not(&self, wanted: &str, found: &str) -> Error {
+        Error::invalid(format!(
+            "{:?} is a collection of {found}, not of {wanted}",
+            self.name
+        ))
+    }
+
+    /// Whether `insert` assigns its keys.
+    pub(crate) fn has_auto_keys(&self) -> bool {
+        matches!(&self.shape, Shape::Typed(typed) if typed.current.auto)
+    }
+
+    pub(crate) fn compress_above(&self) -> Option<u32> {
+        match &self.shape {
+            Shape::Typed(typed) => typed.stored.compress_above,
+            Shape::Documents(documents) => documents.stored.compress_above,
+        }
     }
 
     /// Position and definition of the index with that id.
@@ -305,12 +390,12 @@ impl Member {
         }
     }
 
-    /// Its records, or an error that says what it is instead.
+    /// Its records or documents, or an error that says what it is instead.
     pub(crate) fn records(&self) -> Result<&Arc<Records>> {
         match self {
             Self::Records(records) => Ok(records),
             Self::Bucket(bucket) => Err(Error::invalid(format!(
-                "{:?} is a bucket, not a collection of records",
+                "{:?} is a bucket, not a collection",
                 bucket.name
             ))),
         }
@@ -321,7 +406,7 @@ impl Member {
         match self {
             Self::Bucket(bucket) => Ok(bucket),
             Self::Records(records) => Err(Error::invalid(format!(
-                "{:?} is a collection of records, not a bucket",
+                "{:?} is a collection, not a bucket",
                 records.name
             ))),
         }
@@ -387,7 +472,7 @@ impl Catalog {
         id: TypeId,
         slot: usize,
         declared: &RecordType,
-        stored: &Records,
+        stored: &Typed,
     ) -> Result<Binding> {
         let binding = Binding {
             slot,
@@ -396,141 +481,5 @@ impl Catalog {
         };
         self.bound.write().insert(id, binding.clone());
         Ok(binding)
-    }
-}
-
-/// Whether a declaration fits what is stored, and what there is to do. Indexes are told by their
-/// ids.
-#[derive(Debug, Default, PartialEq, Eq)]
-pub(crate) struct Difference {
-    /// Indexes that are declared and not stored so.
-    pub(crate) build: Vec<IndexDefinition>,
-    /// Indexes that are stored and of no use: not declared, or never finished and declared
-    /// otherwise.
-    pub(crate) drop: Vec<u32>,
-    /// Ready indexes that are declared otherwise. Each stays until the new one is ready.
-    pub(crate) replace: Vec<u32>,
-    /// Declared indexes whose build was begun and not finished.
-    pub(crate) resume: Vec<u32>,
-    /// A newer version of the same shape.
-    pub(crate) version: bool,
-}
-
-impl Difference {
-    pub(crate) fn is_empty(&self) -> bool {
-        *self == Self::default()
-    }
-
-    /// Whether the collection can be written as it is declared: every index that is declared is
-    /// there, if unfinished, and kept up by who writes.
-    pub(crate) fn allows_writing(&self) -> bool {
-        self.build.is_empty() && self.drop.is_empty() && !self.version
-    }
-}
-
-/// Compares a declaration with what is stored under its name.
-pub(crate) fn compare(declared: &RecordType, stored: &Records) -> Result<Difference> {
-    let current = &stored.current;
-    if current.version > declared.version {
-        return Err(Error::new(
-            ErrorKind::NewerSchema,
-            format!(
-                "collection {:?} has version {} in the file, this program knows version {}; \
-                 nothing was written, use a newer program",
-                declared.name, current.version, declared.version
-            ),
-        ));
-    }
-    let mut differences = Vec::new();
-    if current.key != declared.key || current.auto != declared.auto {
-        differences.push(format!(
-            "its key is {}, not {}",
-            key_text(current),
-            key_text(declared)
-        ));
-    }
-    describe_fields(current, declared, &mut differences);
-    if !differences.is_empty() {
-        let remedy = if current.version == declared.version {
-            "restore the declaration, or raise the version"
-        } else {
-            "this version of larder cannot migrate records; keep the shape, or load the records \
-             into a new collection"
-        };
-        return Err(Error::new(
-            ErrorKind::SchemaChanged,
-            format!(
-                "the declaration of collection {:?} differs from version {} in the file: {}; \
-                 {remedy}",
-                declared.name,
-                current.version,
-                differences.join(", ")
-            ),
-        ));
-    }
-    let mut difference = Difference {
-        version: declared.version > current.version,
-        ..Difference::default()
-    };
-    compare_indexes(&declared.indexes, &stored.stored.indexes, &mut difference);
-    Ok(difference)
-}
-
-fn compare_indexes(declared: &[IndexDefinition], stored: &[StoredIndex], out: &mut Difference) {
-    for index in stored {
-        let same = declared.contains(&index.definition);
-        let ready = index.building.is_none();
-        let renewed = declared
-            .iter()
-            .any(|declared| declared.name == index.definition.name);
-        match (same, ready) {
-            (true, true) => {}
-            (true, false) => out.resume.push(index.id),
-            (false, true) if renewed => out.replace.push(index.id),
-            (false, _) => out.drop.push(index.id),
-        }
-    }
-    let missing =
-        |definition: &&IndexDefinition| stored.iter().all(|index| index.definition != **definition);
-    out.build = declared.iter().filter(missing).cloned().collect();
-}
-
-fn key_text(record: &RecordType) -> String {
-    let auto = if record.auto { " (auto)" } else { "" };
-    format!("({}){auto}", record.key.join(", "))
-}
-
-/// Names each field that is not the same in both.
-fn describe_fields(stored: &RecordType, declared: &RecordType, out: &mut Vec<String>) {
-    for field in &stored.fields {
-        match declared
-            .fields
-            .iter()
-            .find(|other| other.name == field.name)
-        {
-            None => out.push(format!("field `{}: {}` is gone", field.name, field.ty)),
-            Some(other) if other.ty != field.ty => {
-                out.push(format!(
-                    "field `{}` is {}, was {}",
-                    field.name, other.ty, field.ty
-                ));
-            }
-            Some(_) => {}
-        }
-    }
-    for field in &declared.fields {
-        if stored.fields.iter().all(|other| other.name != field.name) {
-            out.push(format!("field `{}: {}` is new", field.name, field.ty));
-        }
-    }
-    let order = |record: &RecordType| {
-        record
-            .fields
-            .iter()
-            .map(|f| f.name.clone())
-            .collect::<Vec<_>>()
-    };
-    if out.is_empty() && order(stored) != order(declared) {
-        out.push("the fields are in another order".to_owned());
     }
 }

@@ -9,7 +9,7 @@ pub use super::types::{
 };
 
 use super::storable::{Storable, not_a};
-use super::view::{Budget, StructRef, ValueRef, VariantRef};
+use super::view::{Budget, StructRef, ValueRef};
 use crate::base::{Error, Result, limits};
 
 /// Compiles only if a type is nested no deeper than a descriptor can be.
@@ -157,18 +157,78 @@ pub fn compare(path: &[&str], is: Comparison, value: Constant) -> Condition {
     }
 }
 
+/// The fields of a struct or of a variant, wherever they stand.
+#[derive(Clone, Copy)]
+pub enum FieldsOf<'a> {
+    /// In a record.
+    Stored(StructRef<'a>),
+    /// In a document: an object where fields have names, a list where they have none.
+    Document(ValueRef<'a>),
+}
+
+impl<'a> FieldsOf<'a> {
+    fn field(&self, name: &str) -> Result<Option<ValueRef<'a>>> {
+        match self {
+            Self::Stored(fields) => fields.field(name),
+            Self::Document(ValueRef::Map(object)) => object.get(name),
+            Self::Document(ValueRef::List(list)) => match name.parse() {
+                Ok(position) => list.get(position),
+                Err(_) => Ok(None),
+            },
+            // A variant without fields is its name alone.
+            Self::Document(_) => Ok(None),
+        }
+    }
+}
+
+/// A variant of an enum, wherever it stands.
+#[derive(Clone, Copy)]
+pub struct VariantOf<'a> {
+    name: &'a str,
+    fields: FieldsOf<'a>,
+}
+
+impl<'a> VariantOf<'a> {
+    /// Its name.
+    #[must_use]
+    pub fn name(&self) -> &'a str {
+        self.name
+    }
+
+    /// Its fields.
+    #[must_use]
+    pub fn fields(&self) -> FieldsOf<'a> {
+        self.fields
+    }
+}
+
 /// The struct that `value` is.
-pub fn struct_of<'a>(value: ValueRef<'a>, name: &str) -> Result<StructRef<'a>> {
+pub fn struct_of<'a>(value: ValueRef<'a>, name: &str) -> Result<FieldsOf<'a>> {
     match value {
-        ValueRef::Struct(fields) => Ok(fields),
+        ValueRef::Struct(fields) => Ok(FieldsOf::Stored(fields)),
+        ValueRef::Map(_) | ValueRef::List(_) => Ok(FieldsOf::Document(value)),
         other => Err(not_a(name, other)),
     }
 }
 
-/// The variant that `value` is.
-pub fn variant_of<'a>(value: ValueRef<'a>, name: &str) -> Result<VariantRef<'a>> {
+/// The variant that `value` is. In a document it is its name, or an object of its name and fields.
+pub fn variant_of<'a>(value: ValueRef<'a>, name: &str) -> Result<VariantOf<'a>> {
     match value {
-        ValueRef::Variant(variant) => Ok(variant),
+        ValueRef::Variant(variant) => Ok(VariantOf {
+            name: variant.name(),
+            fields: FieldsOf::Stored(variant.fields()),
+        }),
+        ValueRef::String(name) => Ok(VariantOf {
+            name,
+            fields: FieldsOf::Document(ValueRef::Null),
+        }),
+        ValueRef::Map(object) if object.len() == 1 => match object.iter().next().transpose()? {
+            Some((ValueRef::String(name), fields)) => Ok(VariantOf {
+                name,
+                fields: FieldsOf::Document(fields),
+            }),
+            _ => Err(not_a(name, value)),
+        },
         other => Err(not_a(name, other)),
     }
 }
@@ -180,11 +240,7 @@ pub fn unknown_variant(name: &str, variant: &str) -> Error {
 }
 
 /// The field called `name`, or what it is where the stored struct has none.
-pub fn read_field<T: Storable>(
-    fields: StructRef<'_>,
-    name: &str,
-    budget: &mut Budget,
-) -> Result<T> {
+pub fn read_field<T: Storable>(fields: FieldsOf<'_>, name: &str, budget: &mut Budget) -> Result<T> {
     match fields.field(name)? {
         Some(value) => {
             T::from_value(value, budget).map_err(|error| error.during(format!("field {name:?}")))

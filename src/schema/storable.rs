@@ -69,7 +69,10 @@ pub trait Storable: Sized {
 
     /// The value that the dynamic view shows. Takes what it has out of line from the budget.
     ///
-    /// Numbers may come in another width than the type's, as long as they fit.
+    /// Numbers may come in another width than the type's, as long as they fit. What a document has no
+    /// type for comes as JSON has it (see `schema/json.rs`): a character and a `Uuid` as text, a
+    /// [`Timestamp`] perhaps so, a [`Duration`] as `{"secs": 1, "nanos": 0}`, the keys of a map as
+    /// text, a vector of `u8` perhaps as bytes.
     ///
     /// # Errors
     ///
@@ -97,10 +100,13 @@ pub trait Plain:
     + Archive<Archived = Self::Stored>
     + for<'a, 'b> Serialize<BodyWriter<'a, 'b>>
 {
+    /// The value that the key of a document's object stands for.
+    #[doc(hidden)]
+    fn from_text(text: &str) -> Option<Self>;
 }
 
 macro_rules! plain {
-    ($($type:ty, $kind:ident, |$value:ident| $from:expr;)*) => {$(
+    ($($type:ty, $kind:ident, $from_text:expr, |$value:ident| $from:expr;)*) => {$(
         impl Storable for $type {
             type Stored = Archived<Self>;
             type With = Identity;
@@ -118,54 +124,116 @@ macro_rules! plain {
             }
         }
 
-        impl Plain for $type {}
+        impl Plain for $type {
+            fn from_text(text: &str) -> Option<Self> {
+                $from_text(text)
+            }
+        }
     )*};
 }
 
 plain! {
-    bool, Bool, |value| match value {
+    bool, Bool, parsed, |value| match value {
         ValueRef::Bool(value) => Some(value),
         _ => None,
     };
-    u8, U8, |value| integer(value);
-    u16, U16, |value| integer(value);
-    u32, U32, |value| integer(value);
-    u64, U64, |value| integer(value);
-    i8, I8, |value| integer(value);
-    i16, I16, |value| integer(value);
-    i32, I32, |value| integer(value);
-    i64, I64, |value| integer(value);
-    i128, I128, |value| integer(value);
-    u128, U128, |value| integer(value);
-    f32, F32, |value| match value {
+    u8, U8, parsed, |value| integer(value);
+    u16, U16, parsed, |value| integer(value);
+    u32, U32, parsed, |value| integer(value);
+    u64, U64, parsed, |value| integer(value);
+    i8, I8, parsed, |value| integer(value);
+    i16, I16, parsed, |value| integer(value);
+    i32, I32, parsed, |value| integer(value);
+    i64, I64, parsed, |value| integer(value);
+    i128, I128, parsed, |value| integer(value);
+    u128, U128, parsed, |value| integer(value);
+    f32, F32, parsed, |value| match value {
         ValueRef::F32(value) => Some(value),
-        _ => None,
+        value => float(value).and_then(narrow_float),
     };
-    f64, F64, |value| match value {
-        ValueRef::F64(value) => Some(value),
-        ValueRef::F32(value) => Some(value.into()),
-        _ => None,
-    };
-    char, Char, |value| match value {
+    f64, F64, parsed, |value| float(value);
+    char, Char, parsed, |value| match value {
         ValueRef::Char(value) => Some(value),
+        ValueRef::String(text) => text.parse().ok(),
         _ => None,
     };
-    String, String, |value| match value {
+    String, String, parsed, |value| match value {
         ValueRef::String(value) => Some(value.to_owned()),
         _ => None,
     };
-    Uuid, Uuid, |value| match value {
+    Uuid, Uuid, parsed, |value| match value {
         ValueRef::Uuid(value) => Some(value),
+        ValueRef::String(text) => text.parse().ok(),
         _ => None,
     };
-    Timestamp, Timestamp, |value| match value {
+    Timestamp, Timestamp, parsed, |value| match value {
         ValueRef::Timestamp(value) => Some(value),
+        ValueRef::String(text) => text.parse().ok(),
         _ => None,
     };
-    Duration, Duration, |value| match value {
+    Duration, Duration, duration_from_text, |value| match value {
         ValueRef::Duration(value) => Some(value),
+        ValueRef::Map(map) => duration(map)?,
         _ => None,
     };
+}
+
+fn parsed<T: std::str::FromStr>(text: &str) -> Option<T> {
+    text.parse().ok()
+}
+
+/// A float as it is, or an integer that one has exactly.
+fn float(value: ValueRef<'_>) -> Option<f64> {
+    #[expect(
+        clippy::cast_precision_loss,
+        clippy::cast_possible_truncation,
+        reason = "whether something was lost is what is asked"
+    )]
+    let exact = |value: i128| {
+        let float = value as f64;
+        (float as i128 == value).then_some(float)
+    };
+    match value {
+        ValueRef::F64(value) => Some(value),
+        ValueRef::F32(value) => Some(value.into()),
+        value => integer(value).and_then(exact),
+    }
+}
+
+/// The nearest `f32`, if the value is not too large for it.
+#[expect(
+    clippy::cast_possible_truncation,
+    reason = "the nearest is what JSON's decimal digits mean"
+)]
+fn narrow_float(value: f64) -> Option<f32> {
+    let narrow = value as f32;
+    (narrow.is_finite() || !value.is_finite()).then_some(narrow)
+}
+
+/// A duration as serde has it.
+fn duration(map: MapRef<'_>) -> Result<Option<Duration>> {
+    let (Some(secs), Some(nanos)) = (map.get("secs")?, map.get("nanos")?) else {
+        return Ok(None);
+    };
+    let nanos = integer(nanos).filter(|nanos| *nanos < NANOS_PER_SECOND && map.len() == 2);
+    Ok(integer(secs)
+        .zip(nanos)
+        .map(|(secs, nanos)| Duration::new(secs, nanos)))
+}
+
+const NANOS_PER_SECOND: u32 = 1_000_000_000;
+
+/// A duration as [`duration_text`] has it.
+fn duration_from_text(text: &str) -> Option<Duration> {
+    let (secs, nanos) = text.split_once('.')?;
+    let nanos_digits = nanos.len() == 9 && nanos.bytes().all(|byte| byte.is_ascii_digit());
+    let duration = Duration::new(secs.parse().ok()?, nanos.parse().ok()?);
+    nanos_digits.then_some(duration)
+}
+
+/// A duration as the key of an object: seconds, a point, nine digits.
+pub(crate) fn duration_text(value: Duration) -> String {
+    format!("{}.{:09}", value.as_secs(), value.subsec_nanos())
 }
 
 fn integer<T>(value: ValueRef<'_>) -> Option<T>
@@ -243,7 +311,7 @@ impl<T: Storable> Storable for Vec<T> {
 
     fn from_value(value: ValueRef<'_>, budget: &mut Budget) -> Result<Self> {
         value.spend(budget)?;
-        elements(list(value, "a list")?, budget)
+        elements(value, budget)
     }
 }
 
@@ -273,10 +341,9 @@ impl<T: Storable, const N: usize> Storable for [T; N] {
 
     fn from_value(value: ValueRef<'_>, budget: &mut Budget) -> Result<Self> {
         value.spend(budget)?;
-        let list = list_of(value, N)?;
-        elements(list, budget)?
-            .try_into()
-            .map_err(|_| Error::corrupt("an array is shorter than it says"))
+        let elements = elements(value, budget)?;
+        let length = elements.len();
+        elements.try_into().map_err(|_| wrong_length(N, length))
     }
 }
 
@@ -302,7 +369,7 @@ macro_rules! map {
                 let mut map = $new;
                 for entry in entries(value)?.iter() {
                     let (key, value) = entry?;
-                    map.insert(K::from_value(key, budget)?, V::from_value(value, budget)?);
+                    map.insert(key_of::<K>(key, budget)?, V::from_value(value, budget)?);
                 }
                 Ok(map)
             }
@@ -351,12 +418,30 @@ fn list<'a>(value: ValueRef<'a>, wanted: &str) -> Result<ListRef<'a>> {
 fn list_of(value: ValueRef<'_>, length: usize) -> Result<ListRef<'_>> {
     let list = list(value, "a list")?;
     if list.len() != length {
-        return Err(Error::corrupt(format!(
-            "a list of {length} was expected, one of {} is stored",
-            list.len()
-        )));
+        return Err(wrong_length(length, list.len()));
     }
     Ok(list)
+}
+
+fn wrong_length(wanted: usize, length: usize) -> Error {
+    Error::corrupt(format!(
+        "a list of {wanted} was expected, one of {length} is stored"
+    ))
+}
+
+fn key_of<K: Plain>(key: ValueRef<'_>, budget: &mut Budget) -> Result<K> {
+    match key {
+        ValueRef::String(text) => {
+            key.spend(budget)?;
+            K::from_text(text).ok_or_else(|| {
+                Error::corrupt(format!(
+                    "the key {text:?} of a map cannot be read as {}",
+                    K::describe()
+                ))
+            })
+        }
+        key => K::from_value(key, budget),
+    }
 }
 
 fn entries(value: ValueRef<'_>) -> Result<MapRef<'_>> {
@@ -366,8 +451,14 @@ fn entries(value: ValueRef<'_>) -> Result<MapRef<'_>> {
     }
 }
 
-fn elements<T: Storable>(list: ListRef<'_>, budget: &mut Budget) -> Result<Vec<T>> {
-    list.iter()
+fn elements<T: Storable>(value: ValueRef<'_>, budget: &mut Budget) -> Result<Vec<T>> {
+    if let ValueRef::Bytes(bytes) = value {
+        let number = |byte: &u8| ValueRef::U64(u64::from(*byte));
+        let element = |byte| T::from_value(number(byte), budget);
+        return bytes.iter().map(element).collect();
+    }
+    list(value, "a list")?
+        .iter()
         .map(|value| T::from_value(value?, budget))
         .collect()
 }
@@ -390,6 +481,7 @@ pub(crate) fn not_a(wanted: &str, value: ValueRef<'_>) -> Error {
         ValueRef::F32(_) | ValueRef::F64(_) => "a float",
         ValueRef::Char(_) => "a character",
         ValueRef::String(_) => "text",
+        ValueRef::Bytes(_) => "bytes",
         ValueRef::Uuid(_) => "a uuid",
         ValueRef::Timestamp(_) => "a timestamp",
         ValueRef::Duration(_) => "a duration",

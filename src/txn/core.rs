@@ -163,7 +163,7 @@ impl Core {
     pub(crate) fn body_options(&self, info: &Records) -> BodyOptions {
         BodyOptions {
             bytes_max: self.body_bytes_max,
-            compress_above: info.stored.compress_above,
+            compress_above: info.compress_above(),
         }
     }
 

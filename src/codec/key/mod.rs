@@ -15,6 +15,8 @@
 
 mod borrowed;
 pub(crate) mod compound;
+pub(crate) mod document;
+mod document_key;
 pub(crate) mod folded;
 pub(crate) mod number;
 mod plain;
@@ -25,6 +27,7 @@ pub(crate) mod reverse;
 pub(crate) mod scratch;
 pub(crate) mod text;
 
+pub use document_key::DocumentKey;
 pub use prefix::{KeyPrefix, Starting};
 pub use range::KeyRange;
 pub use reader::KeyReader;

@@ -1,0 +1,464 @@
+//! A collection of documents, to change.
+
+use std::io::Read;
+use std::ops::Deref;
+
+use super::collection::Info;
+use super::document::{Document, IntoDocument};
+use super::documents::{Documents, view};
+use super::ndjson::{self, Lines};
+use super::register::CollectionOptions;
+use crate::base::error::Context;
+use crate::base::{Error, ErrorKind, Result};
+use crate::codec::key::{AsKey, DocumentKey};
+use crate::codec::value::read::{Node, Object};
+use crate::codec::value::write::Writer;
+use crate::collection::body::seal;
+use crate::collection::document::{ID, key_of, key_within, show};
+use crate::collection::tables::{Tables, WritingTables};
+use crate::collection::write::{Expect, NewRecord, write};
+use crate::schema::catalog::{Member, StoredCollection, StoredDocuments, StoredKind};
+use crate::schema::json_schema::check_schema;
+use crate::txn::write::WriteTx;
+
+/// The documents of a collection in a write transaction: everything [`Documents`] can, and changes.
+///
+/// A document is given as a [`serde_json::Value`], such as `json!({..})`, or as a [`Document`]. One
+/// that is an object and has an `_id` lies under that key and no other.
+///
+/// A change that is refused has written nothing, so that a transaction may go on after it.
+pub struct DocumentsMut<'tx> {
+    pub(super) reading: Documents<'tx>,
+    pub(super) tx: &'tx WriteTx,
+}
+
+impl<'tx> Deref for DocumentsMut<'tx> {
+    type Target = Documents<'tx>;
+
+    fn deref(&self) -> &Documents<'tx> {
+        &self.reading
+    }
+}
+
+impl DocumentsMut<'_> {
+    /// Adds a document, an object, and gives its key: its `_id`; or, where it has none, a new UUID
+    /// version 7, which becomes its `_id`.
+    ///
+    /// # Errors
+    /// [`Conflict`](crate::ErrorKind::Conflict) when the key is taken;
+    /// [`Invalid`](crate::ErrorKind::Invalid) when the document is no object, or its `_id` nothing that
+    /// a key can be; [`Limit`](crate::ErrorKind::Limit) when it is too large;
+    /// [`Rejected`](crate::ErrorKind::Rejected) when it does not fit the JSON Schema.
+    pub fn insert(&mut self, document: impl IntoDocument) -> Result<DocumentKey> {
+        let with_key = encoded(document).and_then(with_own_or_new_key);
+        let result = with_key.and_then(|(key, body)| self.store_new(key, &body));
+        self.during(result, "insert")
+    }
+
+    /// Adds a document under its `_id`, or under a new key that is not put into it.
+    pub(super) fn insert_as_it_is(&mut self, document: impl IntoDocument) -> Result<DocumentKey> {
+        let with_key = encoded(document).and_then(|body| {
+            let own = key_within(Node::root(&body))?;
+            let key = own.map_or_else(DocumentKey::now_v7, |key| DocumentKey::of_encoded(&key));
+            Ok((key, body))
+        });
+        let result = with_key.and_then(|(key, body)| self.store_new(key, &body));
+        self.during(result, "insert")
+    }
+
+    /// Adds a document under a key.
+    ///
+    /// # Errors
+    /// Those of [`insert`](DocumentsMut::insert); [`Invalid`](crate::ErrorKind::Invalid) when its `_id`
+    /// is another key.
+    pub fn insert_at<Q: AsKey<DocumentKey>>(
+        &mut self,
+        key: Q,
+        document: impl IntoDocument,
+    ) -> Result<()> {
+        self.store_at(
+            &DocumentKey::new(key),
+            document,
+            Expect::Absent,
+            "insert_at",
+        )?;
+        Ok(())
+    }
+
+    /// Adds a document under a key, or replaces the one that is there; says whether there was one.
+    ///
+    /// # Errors
+    /// Those of [`insert_at`](DocumentsMut::insert_at) but `Conflict`.
+    pub fn put<Q: AsKey<DocumentKey>>(
+        &mut self,
+        key: Q,
+        document: impl IntoDocument,
+    ) -> Result<bool> {
+        self.store_at(&DocumentKey::new(key), document, Expect::Any, "put")
+    }
+
+    /// Replaces the document with that key if it still is as that revision left it: optimistic
+    /// locking, as [`CollectionMut::replace_if`](crate::CollectionMut::replace_if).
+    ///
+    /// # Errors
+    /// [`Conflict`](crate::ErrorKind::Conflict) when it was changed meanwhile,
+    /// [`NotFound`](crate::ErrorKind::NotFound) when it is gone.
+    pub fn replace_if<Q: AsKey<DocumentKey>>(
+        &mut self,
+        revision: u64,
+        key: Q,
+        document: impl IntoDocument,
+    ) -> Result<()> {
+        let key = DocumentKey::new(key);
+        self.store_at(&key, document, Expect::Revision(revision), "replace_if")?;
+        Ok(())
+    }
+
+    /// Changes the document with that key by a closure over its JSON value. Members keep their order,
+    /// new ones come behind them.
+    ///
+    /// ```
+    /// # use serde_json::json;
+    /// # fn main() -> larder::Result<()> {
+    /// # let db = larder::Database::in_memory()?;
+    /// # db.write(|tx| tx.documents("notes")?.put("intro", json!({"stars": 1})))?;
+    /// db.write(|tx| tx.documents("notes")?.update("intro", |note| note["stars"] = json!(5)))?;
+    /// # assert_eq!(db.read()?.documents("notes")?.pointer("intro", "/stars")?, Some(5));
+    /// # Ok(())
+    /// # }
+    /// ```
+    ///
+    /// # Errors
+    /// [`NotFound`](crate::ErrorKind::NotFound) when there is no such document, and those of
+    /// [`put`](DocumentsMut::put).
+    pub fn update<Q: AsKey<DocumentKey>>(
+        &mut self,
+        key: Q,
+        change: impl FnOnce(&mut serde_json::Value),
+    ) -> Result<()> {
+        self.change(key, "update", |document| {
+            document.changed(|value| {
+                change(value);
+                Ok(())
+            })
+        })
+    }
+
+    /// Changes the document with that key by a JSON Merge Patch; see
+    /// [`Document::merge_patch`].
+    ///
+    /// # Errors
+    /// Those of [`update`](DocumentsMut::update).
+    pub fn merge_patch<Q: AsKey<DocumentKey>>(
+        &mut self,
+        key: Q,
+        patch: &serde_json::Value,
+    ) -> Result<()> {
+        self.change(key, "merge_patch", |document| document.merge_patch(patch))
+    }
+
+    /// Changes the document with that key by a JSON Patch: all of its operations, or none; see
+    /// [`Document::patch`].
+    ///
+    /// # Errors
+    /// Those of [`update`](DocumentsMut::update); [`Conflict`](crate::ErrorKind::Conflict) where a
+    /// `test` fails.
+    pub fn patch<Q: AsKey<DocumentKey>>(
+        &mut self,
+        key: Q,
+        patch: &serde_json::Value,
+    ) -> Result<()> {
+        self.change(key, "patch", |document| document.patch(patch))
+    }
+
+    /// Puts a value in the place of the document with that key that a JSON Pointer leads to; see
+    /// [`Document::with`].
+    ///
+    /// # Errors
+    /// Those of [`update`](DocumentsMut::update), and [`NotFound`](crate::ErrorKind::NotFound) where
+    /// there is no such place.
+    pub fn set<Q: AsKey<DocumentKey>>(
+        &mut self,
+        key: Q,
+        pointer: &str,
+        value: serde_json::Value,
+    ) -> Result<()> {
+        self.change(key, "set", |document| document.with(pointer, value))
+    }
+
+    /// Removes the document with that key; says whether there was one.
+    pub fn remove<Q: AsKey<DocumentKey>>(&mut self, key: Q) -> Result<bool> {
+        let key = DocumentKey::new(key);
+        let result = self.write(key.encoded(), None, Expect::Any);
+        self.during(result.context(|| show(key.encoded())), "remove")
+    }
+
+    /// Removes the document with that key and gives it.
+    pub fn take<Q: AsKey<DocumentKey>>(&mut self, key: Q) -> Result<Option<Document<'static>>> {
+        let key = DocumentKey::new(key);
+        let document = self.get(&key)?.map(|document| document.to_owned());
+        self.remove(&key)?;
+        Ok(document)
+    }
+
+    /// Removes all documents, in time that grows with the pages and not with the documents.
+    pub fn clear(&mut self) -> Result<()> {
+        self.tx.mark_changed();
+        let transaction = self.tx.transaction()?;
+        let change = transaction.begin_change();
+        // The tables must be closed to be deleted.
+        self.reading.tables = Tables::Absent;
+        let info = self.reading.existing()?;
+        transaction.delete_table(&info.table)?;
+        self.reading.tables = Tables::Writing(WritingTables::open(transaction, info)?);
+        change.finish();
+        Ok(())
+    }
+
+    /// Adds the documents of a text with one on each line (NDJSON); gives how many. Each is inserted as
+    /// by [`insert`](DocumentsMut::insert), or under its key as
+    /// [`export_ndjson`](Documents::export_ndjson) writes it. Blank lines are passed over.
+    ///
+    /// It reads one line at a time. After an error the documents of the lines before it are in the
+    /// transaction: let it fail, and they are not.
+    ///
+    /// # Errors
+    /// Those of `insert`, with the number of the line. [`Limit`](crate::ErrorKind::Limit) for a line of
+    /// more than four times the largest document's bytes: it is never held in memory.
+    pub fn import_ndjson(&mut self, from: impl Read) -> Result<u64> {
+        let mut lines = Lines::new(from, self.tx.core.body_bytes_max.saturating_mul(4));
+        let mut count = 0;
+        loop {
+            let imported = lines.next().and_then(|line| match line {
+                Some(line) => self.import(line).map(Some),
+                None => Ok(None),
+            });
+            let imported = imported.context(|| format!("line {}", lines.number()));
+            match self.during(imported, "import")? {
+                Some(()) => count += 1,
+                None => return Ok(count),
+            }
+        }
+    }
+
+    /// From now on every document that is written must fit a JSON Schema (draft 2020-12), kept in the
+    /// file so that every program follows it; with `None`, no more.
+    ///
+    /// # Errors
+    /// [`Invalid`](crate::ErrorKind::Invalid) when it is no JSON Schema, or refers to one elsewhere;
+    /// [`Rejected`](crate::ErrorKind::Rejected) when a document that is there does not fit, naming it;
+    /// [`Unsupported`](crate::ErrorKind::Unsupported) without the feature `json-schema`.
+    pub fn set_json_schema(&mut self, schema: Option<&serde_json::Value>) -> Result<()> {
+        let result = self.store_schema(schema);
+        self.during(result, "set_json_schema")
+    }
+
+    pub(super) fn set_options(&mut self, options: CollectionOptions) -> Result<()> {
+        let before = &self.existing()?.documents()?.stored;
+        if before.compress_above == options.compress_above {
+            return Ok(());
+        }
+        let stored = StoredDocuments {
+            compress_above: options.compress_above,
+            ..before.clone()
+        };
+        self.store_info(stored, |_| Ok(()))
+    }
+
+    fn store_schema(&mut self, schema: Option<&serde_json::Value>) -> Result<()> {
+        schema.map_or(Ok(()), check_schema)?;
+        let json_schema = schema.map(ToString::to_string);
+        let stored = StoredDocuments {
+            json_schema,
+            ..self.existing()?.documents()?.stored.clone()
+        };
+        self.store_info(stored, |this| {
+            for document in this.iter()? {
+                let document = document?;
+                this.check(document.bytes())
+                    .context(|| show(document.key().encoded()))?;
+            }
+            Ok(())
+        })
+    }
+
+    /// Stores the description of the collection, if `allows` what is there under it.
+    fn store_info(
+        &mut self,
+        stored: StoredDocuments,
+        allows: impl FnOnce(&Documents<'_>) -> Result<()>,
+    ) -> Result<()> {
+        let id = self.existing()?.id;
+        let kind = StoredKind::Documents(stored);
+        let collection = StoredCollection { id, kind };
+        let before = match collection.clone().resolve(&self.name)? {
+            Member::Records(info) => self.reading.info.replace(Info::Writing(info)),
+            Member::Bucket(_) => return Err(Error::invalid("a collection became a bucket")),
+        };
+        if let Err(error) = allows(&self.reading) {
+            self.reading.info = before;
+            return Err(error);
+        }
+        self.tx.store_member(&self.reading.name, collection)?;
+        Ok(())
+    }
+
+    fn import(&mut self, line: &[u8]) -> Result<()> {
+        let document = Document::from_json(line)?;
+        let (key, body) = match ndjson::apart(document.root())? {
+            Some((key, document)) => {
+                let key = DocumentKey::of_encoded(&key_of(key)?);
+                (key, document.encoded()?.to_vec())
+            }
+            None => with_own_or_new_key(document.into_bytes())?,
+        };
+        self.store_new(key, &body)?;
+        Ok(())
+    }
+
+    fn store_new(&mut self, key: DocumentKey, body: &[u8]) -> Result<DocumentKey> {
+        self.store(key.encoded(), body, Expect::Absent)?;
+        Ok(key)
+    }
+
+    pub(super) fn store_at(
+        &mut self,
+        key: &DocumentKey,
+        document: impl IntoDocument,
+        expect: Expect,
+        verb: &str,
+    ) -> Result<bool> {
+        let result = encoded(document).and_then(|body| self.store(key.encoded(), &body, expect));
+        self.during(result, verb)
+    }
+
+    /// Replaces a document by what is made of it.
+    pub(super) fn change<Q: AsKey<DocumentKey>>(
+        &mut self,
+        key: Q,
+        verb: &str,
+        change: impl FnOnce(&Document<'_>) -> Result<Document<'static>>,
+    ) -> Result<()> {
+        let key = DocumentKey::new(key);
+        let changed = match self.tables.records().peek(key.encoded()) {
+            Ok(Some(stored)) => view(&self.name, key.encoded(), stored)
+                .and_then(|document| change(&document).context(|| show(key.encoded()))),
+            Ok(None) => Err(no_document(&key)),
+            Err(error) => Err(error),
+        };
+        let result = changed
+            .and_then(|document| self.store(key.encoded(), document.bytes(), Expect::Present));
+        self.during(result.map(drop), verb)
+    }
+
+    /// Puts a document under its key; says whether there was one.
+    fn store(&mut self, key: &[u8], body: &[u8], expect: Expect) -> Result<bool> {
+        let mut store = || {
+            if key_within(Node::root(body))?.is_some_and(|own| own != key) {
+                return Err(Error::invalid(format!(
+                    "the {ID:?} of the document is another key; give it this one, or none"
+                )));
+            }
+            self.check(body)?;
+            let options = self.tx.core.body_options(self.existing()?);
+            let mut stored = Vec::with_capacity(body.len() + 16);
+            let sealed = seal(
+                VERSION,
+                self.tx.revision(),
+                None,
+                options,
+                &mut stored,
+                |out| {
+                    out.extend_from_slice(body);
+                    Ok(())
+                },
+            )?;
+            let new = NewRecord {
+                body: sealed.body(&stored),
+                stored: &stored,
+            };
+            self.write(key, Some(new), expect)
+        };
+        let result = store();
+        result.context(|| show(key))
+    }
+
+    fn write(&mut self, key: &[u8], new: Option<NewRecord<'_>>, expect: Expect) -> Result<bool> {
+        self.tx.mark_changed();
+        let Documents { tables, info, .. } = &mut self.reading;
+        match info {
+            Some(info) => write(tables.writing()?, info, key, new, expect),
+            None => Err(Error::new(
+                ErrorKind::NotFound,
+                "the collection does not exist",
+            )),
+        }
+    }
+
+    fn during<T>(&self, result: Result<T>, verb: &str) -> Result<T> {
+        result.context(|| format!("{verb} in collection {:?}", self.name))
+    }
+}
+
+impl Documents<'_> {
+    /// Refuses a document that does not fit the collection's JSON Schema.
+    fn check(&self, body: &[u8]) -> Result<()> {
+        match &self.existing()?.documents()?.json_schema {
+            Some(schema) => schema.check(&Document::owned(body.to_vec()).to_value()?),
+            None => Ok(()),
+        }
+    }
+}
+
+/// The schema version in the envelope of a document.
+const VERSION: u32 = 1;
+
+fn encoded(document: impl IntoDocument) -> Result<Vec<u8>> {
+    let mut body = Vec::new();
+    document.append_to(&mut body)?;
+    Ok(body)
+}
+
+/// A document and the key that it has in its `_id`; a new one, put there, where it had none.
+fn with_own_or_new_key(body: Vec<u8>) -> Result<(DocumentKey, Vec<u8>)> {
+    let root = Node::root(&body);
+    if let Some(key) = key_within(root)? {
+        return Ok((DocumentKey::of_encoded(&key), body));
+    }
+    let Some(object) = root.object()? else {
+        return Err(Error::invalid(
+            "a document that is no object has no key in it; give it one: use `insert_at` or `put`",
+        ));
+    };
+    let key = DocumentKey::now_v7();
+    let with_key = with_member_in_front(&object, ID, &key.to_document()?)?;
+    Ok((key, with_key))
+}
+
+fn with_member_in_front(object: &Object<'_>, key: &str, value: &[u8]) -> Result<Vec<u8>> {
+    let mut out = Vec::new();
+    let mut writer = Writer::new(&mut out);
+    let open = writer.begin()?;
+    writer.next(&open)?;
+    writer.string(key)?;
+    writer.encoded(value);
+    for member in object.iter() {
+        let (key, value) = member?;
+        writer.next(&open)?;
+        writer.string(key)?;
+        writer.encoded(value.encoded()?);
+    }
+    writer.end_object(&open)?;
+    Ok(out)
+}
+
+fn no_document(key: &DocumentKey) -> Error {
+    Error::new(ErrorKind::NotFound, "there is no document with that key")
+        .during(show(key.encoded()))
+}
+
+impl std::fmt::Debug for DocumentsMut<'_> {
+    fn fmt(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
+        self.reading.fmt(f)
+    }
+}

@@ -1,0 +1,315 @@
+//! How does a document become a value that serde can read? Borrowed from its bytes, with the
+//! conventions of `serde_json`; each container is gone through in the order in which it lies.
+
+use serde::de::value::BorrowedStrDeserializer;
+use serde::de::{
+    self, DeserializeSeed, EnumAccess, IntoDeserializer, MapAccess, SeqAccess, Unexpected,
+    VariantAccess, Visitor,
+};
+use serde::forward_to_deserialize_any;
+
+use super::Failure;
+use super::read::{Array, Members, Node, Nodes, Object, Value};
+use crate::codec::timestamp::TIMESTAMP_NAME;
+
+type Result<T> = std::result::Result<T, Failure>;
+
+impl<'de> de::Deserializer<'de> for Node<'de> {
+    type Error = Failure;
+
+    fn deserialize_any<V: Visitor<'de>>(self, visitor: V) -> Result<V::Value> {
+        match self.read()? {
+            Value::Null => visitor.visit_unit(),
+            Value::Bool(value) => visitor.visit_bool(value),
+            Value::I64(value) => visitor.visit_i64(value),
+            Value::U64(value) => visitor.visit_u64(value),
+            Value::I128(value) => visitor.visit_i128(value),
+            Value::U128(value) => visitor.visit_u128(value),
+            Value::F64(value) => visitor.visit_f64(value),
+            // As in JSON; a `Timestamp` asks for one by its name.
+            Value::Timestamp(value) => visitor.visit_string(value.to_string()),
+            Value::String(text) => visitor.visit_borrowed_str(text),
+            Value::Bytes(bytes) => visitor.visit_borrowed_bytes(bytes),
+            Value::Array(array) => visit_array(&array, visitor),
+            Value::Object(object) => visit_object(&object, visitor),
+        }
+    }
+
+    fn deserialize_option<V: Visitor<'de>>(self, visitor: V) -> Result<V::Value> {
+        match self.read()? {
+            Value::Null => visitor.visit_none(),
+            _ => visitor.visit_some(self),
+        }
+    }
+
+    fn deserialize_newtype_struct<V: Visitor<'de>>(
+        self,
+        name: &'static str,
+        visitor: V,
+    ) -> Result<V::Value> {
+        if name == TIMESTAMP_NAME
+            && let Value::Timestamp(value) = self.read()?
+        {
+            return visitor.visit_i64(value.as_micros());
+        }
+        visitor.visit_newtype_struct(self)
+    }
+
+    fn deserialize_bytes<V: Visitor<'de>>(self, visitor: V) -> Result<V::Value> {
+        match self.read()? {
+            Value::String(text) => visitor.visit_borrowed_bytes(text.as_bytes()),
+            _ => self.deserialize_any(visitor),
+        }
+    }
+
+    fn deserialize_byte_buf<V: Visitor<'de>>(self, visitor: V) -> Result<V::Value> {
+        self.deserialize_bytes(visitor)
+    }
+
+    fn deserialize_seq<V: Visitor<'de>>(self, visitor: V) -> Result<V::Value> {
+        match self.read()? {
+            // A `Vec<u8>` reads bytes as well.
+            Value::Bytes(bytes) => {
+                let bytes = bytes.iter().copied();
+                visitor.visit_seq(de::value::SeqDeserializer::<_, Failure>::new(bytes))
+            }
+            _ => self.deserialize_any(visitor),
+        }
+    }
+
+    fn deserialize_tuple<V: Visitor<'de>>(self, _length: usize, visitor: V) -> Result<V::Value> {
+        self.deserialize_seq(visitor)
+    }
+
+    fn deserialize_enum<V: Visitor<'de>>(
+        self,
+        _name: &'static str,
+        _variants: &'static [&'static str],
+        visitor: V,
+    ) -> Result<V::Value> {
+        let variant = match self.read()? {
+            Value::String(name) => Variant {
+                name,
+                contents: None,
+            },
+            Value::Object(object) => match one_member(&object)? {
+                Some((name, contents)) => Variant {
+                    name,
+                    contents: Some(contents),
+                },
+                None => {
+                    let expected = &"an object with one key, the name of a variant";
+                    return Err(de::Error::invalid_value(Unexpected::Map, expected));
+                }
+            },
+            _ => return self.deserialize_any(visitor),
+        };
+        visitor.visit_enum(variant)
+    }
+
+    fn deserialize_ignored_any<V: Visitor<'de>>(self, visitor: V) -> Result<V::Value> {
+        visitor.visit_unit()
+    }
+
+    forward_to_deserialize_any! {
+        bool i8 i16 i32 i64 i128 u8 u16 u32 u64 u128 f32 f64 char str string unit unit_struct
+        tuple_struct map struct identifier
+    }
+}
+
+impl<'de> IntoDeserializer<'de, Failure> for Node<'de> {
+    type Deserializer = Self;
+
+    fn into_deserializer(self) -> Self {
+        self
+    }
+}
+
+/// The only member of an object, `None` where there are more or none.
+pub(super) fn one_member<'a>(
+    object: &Object<'a>,
+) -> crate::base::Result<Option<(&'a str, Node<'a>)>> {
+    if object.len() != 1 {
+        return Ok(None);
+    }
+    object.iter().next().transpose()
+}
+
+fn visit_array<'de, V: Visitor<'de>>(array: &Array<'de>, visitor: V) -> Result<V::Value> {
+    let mut elements = Elements(array.iter());
+    let value = visitor.visit_seq(&mut elements)?;
+    match elements.0.next() {
+        None => Ok(value),
+        Some(_) => Err(de::Error::invalid_length(array.len(), &"fewer elements")),
+    }
+}
+
+fn visit_object<'de, V: Visitor<'de>>(object: &Object<'de>, visitor: V) -> Result<V::Value> {
+    let mut members = Pairs {
+        members: object.iter(),
+        value: None,
+    };
+    let value = visitor.visit_map(&mut members)?;
+    match members.members.next() {
+        None => Ok(value),
+        Some(_) => Err(de::Error::invalid_length(object.len(), &"fewer members")),
+    }
+}
+
+struct Elements<'de>(Nodes<'de>);
+
+impl<'de> SeqAccess<'de> for Elements<'de> {
+    type Error = Failure;
+
+    fn next_element_seed<T: DeserializeSeed<'de>>(&mut self, seed: T) -> Result<Option<T::Value>> {
+        match self.0.next().transpose()? {
+            Some(element) => seed.deserialize(element).map(Some),
+            None => Ok(None),
+        }
+    }
+
+    fn size_hint(&self) -> Option<usize> {
+        self.0.size_hint().1
+    }
+}
+
+struct Pairs<'de> {
+    members: Members<'de>,
+    value: Option<Node<'de>>,
+}
+
+impl<'de> MapAccess<'de> for Pairs<'de> {
+    type Error = Failure;
+
+    fn next_key_seed<K: DeserializeSeed<'de>>(&mut self, seed: K) -> Result<Option<K::Value>> {
+        let Some((key, value)) = self.members.next().transpose()? else {
+            return Ok(None);
+        };
+        self.value = Some(value);
+        seed.deserialize(Key(key)).map(Some)
+    }
+
+    fn next_value_seed<V: DeserializeSeed<'de>>(&mut self, seed: V) -> Result<V::Value> {
+        match self.value.take() {
+            Some(value) => seed.deserialize(value),
+            None => Err(de::Error::custom("a value was asked for before its key")),
+        }
+    }
+
+    fn size_hint(&self) -> Option<usize> {
+        self.members.size_hint().1
+    }
+}
+
+/// The key of a member: text, and a number or a bool where one is asked for.
+struct Key<'de>(&'de str);
+
+macro_rules! parsed {
+    ($($method:ident => $visit:ident,)*) => {$(
+        fn $method<V: Visitor<'de>>(self, visitor: V) -> Result<V::Value> {
+            match self.0.parse() {
+                Ok(value) => visitor.$visit(value),
+                Err(_) => visitor.visit_borrowed_str(self.0),
+            }
+        }
+    )*};
+}
+
+impl<'de> de::Deserializer<'de> for Key<'de> {
+    type Error = Failure;
+
+    parsed! {
+        deserialize_bool => visit_bool,
+        deserialize_i8 => visit_i8,
+        deserialize_i16 => visit_i16,
+        deserialize_i32 => visit_i32,
+        deserialize_i64 => visit_i64,
+        deserialize_i128 => visit_i128,
+        deserialize_u8 => visit_u8,
+        deserialize_u16 => visit_u16,
+        deserialize_u32 => visit_u32,
+        deserialize_u64 => visit_u64,
+        deserialize_u128 => visit_u128,
+        deserialize_f32 => visit_f32,
+        deserialize_f64 => visit_f64,
+    }
+
+    fn deserialize_any<V: Visitor<'de>>(self, visitor: V) -> Result<V::Value> {
+        visitor.visit_borrowed_str(self.0)
+    }
+
+    fn deserialize_option<V: Visitor<'de>>(self, visitor: V) -> Result<V::Value> {
+        visitor.visit_some(self)
+    }
+
+    fn deserialize_newtype_struct<V: Visitor<'de>>(
+        self,
+        _name: &'static str,
+        visitor: V,
+    ) -> Result<V::Value> {
+        visitor.visit_newtype_struct(self)
+    }
+
+    fn deserialize_enum<V: Visitor<'de>>(
+        self,
+        _name: &'static str,
+        _variants: &'static [&'static str],
+        visitor: V,
+    ) -> Result<V::Value> {
+        visitor.visit_enum(BorrowedStrDeserializer::new(self.0))
+    }
+
+    forward_to_deserialize_any! {
+        char str string bytes byte_buf unit unit_struct seq tuple tuple_struct map struct identifier
+        ignored_any
+    }
+}
+
+/// A variant of an enum: its name, and what it holds.
+struct Variant<'de> {
+    name: &'de str,
+    contents: Option<Node<'de>>,
+}
+
+impl<'de> EnumAccess<'de> for Variant<'de> {
+    type Error = Failure;
+    type Variant = Self;
+
+    fn variant_seed<V: DeserializeSeed<'de>>(self, seed: V) -> Result<(V::Value, Self)> {
+        Ok((seed.deserialize(Key(self.name))?, self))
+    }
+}
+
+impl<'de> Variant<'de> {
+    fn contents(self, expected: &str) -> Result<Node<'de>> {
+        self.contents
+            .ok_or_else(|| de::Error::invalid_type(Unexpected::UnitVariant, &expected))
+    }
+}
+
+impl<'de> VariantAccess<'de> for Variant<'de> {
+    type Error = Failure;
+
+    fn unit_variant(self) -> Result<()> {
+        match self.contents {
+            None => Ok(()),
+            Some(contents) => de::Deserialize::deserialize(contents),
+        }
+    }
+
+    fn newtype_variant_seed<T: DeserializeSeed<'de>>(self, seed: T) -> Result<T::Value> {
+        seed.deserialize(self.contents("a variant with contents")?)
+    }
+
+    fn tuple_variant<V: Visitor<'de>>(self, _length: usize, visitor: V) -> Result<V::Value> {
+        de::Deserializer::deserialize_seq(self.contents("a variant with a list")?, visitor)
+    }
+
+    fn struct_variant<V: Visitor<'de>>(
+        self,
+        _fields: &'static [&'static str],
+        visitor: V,
+    ) -> Result<V::Value> {
+        de::Deserializer::deserialize_any(self.contents("a variant with an object")?, visitor)
+    }
+}

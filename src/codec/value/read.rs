@@ -1,0 +1,492 @@
+//! What stands in a document? Read step by step, each with a bounds check, nothing decoded before
+//! it is asked for.
+
+use super::CONTAINERS_DEEP_MAX;
+use super::write::{
+    ARRAY, BYTES, EVEN_ARRAY, F32, F64, FALSE, I8, I16, I32, I64, I128, NULL, OBJECT, SHORT_STRING,
+    SMALL_INTEGER, STRING, TIMESTAMP, TRUE, U64, U128,
+};
+use crate::base::{Error, Result};
+use crate::codec::timestamp::Timestamp;
+
+/// A value that was not looked at yet.
+#[derive(Clone, Copy)]
+pub(crate) struct Node<'a> {
+    /// From its tag on, up to the end of what holds it.
+    bytes: &'a [u8],
+    /// How many containers it lies in.
+    depth: u8,
+}
+
+/// A value, one step deep.
+#[derive(Clone, Copy, Debug)]
+pub(crate) enum Value<'a> {
+    Null,
+    Bool(bool),
+    I64(i64),
+    U64(u64),
+    I128(i128),
+    U128(u128),
+    F64(f64),
+    Timestamp(Timestamp),
+    String(&'a str),
+    Bytes(&'a [u8]),
+    Array(Array<'a>),
+    Object(Object<'a>),
+}
+
+/// The elements of an array.
+#[derive(Clone, Copy)]
+pub(crate) struct Array<'a> {
+    count: usize,
+    /// `None`: all elements have one size.
+    offsets: Option<Offsets<'a>>,
+    content: &'a [u8],
+    depth: u8,
+}
+
+/// The members of an object.
+#[derive(Clone, Copy)]
+pub(crate) struct Object<'a> {
+    count: usize,
+    offsets: Offsets<'a>,
+    content: &'a [u8],
+    depth: u8,
+}
+
+#[derive(Clone, Copy)]
+struct Offsets<'a> {
+    bytes: &'a [u8],
+    width: usize,
+}
+
+impl<'a> Node<'a> {
+    /// The document that these bytes are.
+    pub(crate) fn root(bytes: &'a [u8]) -> Self {
+        Self { bytes, depth: 0 }
+    }
+
+    /// How many containers it lies in.
+    pub(super) fn depth(self) -> usize {
+        usize::from(self.depth)
+    }
+
+    /// The bytes of this value alone.
+    pub(crate) fn encoded(self) -> Result<&'a [u8]> {
+        let size = self.size()?;
+        self.bytes.get(..size).ok_or_else(outside)
+    }
+
+    /// How many bytes it takes, all that it holds included; the holder has so many.
+    #[inline]
+    pub(super) fn size(self) -> Result<usize> {
+        let tag = self.tag()?;
+        let size = match tag {
+            SMALL_INTEGER..=0xFF | NULL | FALSE | TRUE => 1,
+            SHORT_STRING..SMALL_INTEGER => 1 + usize::from(tag - SHORT_STRING),
+            I8 => 2,
+            I16 => 3,
+            I32 | F32 => 5,
+            I64 | U64 | F64 | TIMESTAMP => 9,
+            I128 | U128 => 17,
+            _ => {
+                let (_, width) = run(tag)?;
+                let length = word(self.bytes, 1, width).ok_or_else(outside)?;
+                (1 + width).checked_add(length).ok_or_else(outside)?
+            }
+        };
+        if size > self.bytes.len() {
+            return Err(outside());
+        }
+        Ok(size)
+    }
+
+    /// The value itself, one step deep.
+    #[inline]
+    pub(crate) fn read(self) -> Result<Value<'a>> {
+        let tag = self.tag()?;
+        Ok(match tag {
+            SMALL_INTEGER..=0xFF => Value::I64(i64::from(tag & 0x7F)),
+            SHORT_STRING..SMALL_INTEGER => {
+                let end = 1 + usize::from(tag - SHORT_STRING);
+                Value::String(utf8(self.bytes.get(1..end).ok_or_else(outside)?)?)
+            }
+            NULL => Value::Null,
+            FALSE => Value::Bool(false),
+            TRUE => Value::Bool(true),
+            I8 => Value::I64(i8::from_le_bytes(self.take()?).into()),
+            I16 => Value::I64(i16::from_le_bytes(self.take()?).into()),
+            I32 => Value::I64(i32::from_le_bytes(self.take()?).into()),
+            I64 => Value::I64(i64::from_le_bytes(self.take()?)),
+            U64 => Value::U64(u64::from_le_bytes(self.take()?)),
+            I128 => Value::I128(i128::from_le_bytes(self.take()?)),
+            U128 => Value::U128(u128::from_le_bytes(self.take()?)),
+            F32 => Value::F64(f32::from_le_bytes(self.take()?).into()),
+            F64 => Value::F64(f64::from_le_bytes(self.take()?)),
+            TIMESTAMP => Value::Timestamp(Timestamp::from_micros(i64::from_le_bytes(self.take()?))),
+            _ => self.read_run(tag)?,
+        })
+    }
+
+    /// The object that this is, `None` where it is something else.
+    #[inline]
+    pub(crate) fn object(self) -> Result<Option<Object<'a>>> {
+        match self.tag()? {
+            OBJECT..=0x22 => match self.read()? {
+                Value::Object(object) => Ok(Some(object)),
+                _ => Ok(None),
+            },
+            _ => Ok(None),
+        }
+    }
+
+    fn read_run(self, tag: u8) -> Result<Value<'a>> {
+        let (kind, width) = run(tag)?;
+        let length = word(self.bytes, 1, width).ok_or_else(outside)?;
+        let rest = self
+            .bytes
+            .get(1 + width..)
+            .and_then(|rest| rest.get(..length));
+        let inside = rest.ok_or_else(outside)?;
+        match kind {
+            STRING => return Ok(Value::String(utf8(inside)?)),
+            BYTES => return Ok(Value::Bytes(inside)),
+            _ => {}
+        }
+        if self.depth() >= CONTAINERS_DEEP_MAX {
+            return Err(too_deep());
+        }
+        let depth = self.depth + 1;
+        let count = word(inside, 0, width).ok_or_else(outside)?;
+        let behind = inside.get(width..).ok_or_else(outside)?;
+        if kind == EVEN_ARRAY {
+            return Ok(Value::Array(Array {
+                count,
+                offsets: None,
+                content: behind,
+                depth,
+            }));
+        }
+        let table = count.checked_mul(width);
+        let (table, content) = table
+            .and_then(|table| behind.split_at_checked(table))
+            .ok_or_else(outside)?;
+        let offsets = Offsets {
+            bytes: table,
+            width,
+        };
+        Ok(if kind == ARRAY {
+            Value::Array(Array {
+                count,
+                offsets: Some(offsets),
+                content,
+                depth,
+            })
+        } else {
+            Value::Object(Object {
+                count,
+                offsets,
+                content,
+                depth,
+            })
+        })
+    }
+
+    #[inline]
+    fn tag(self) -> Result<u8> {
+        self.bytes.first().copied().ok_or_else(outside)
+    }
+
+    #[inline]
+    fn take<const N: usize>(self) -> Result<[u8; N]> {
+        let behind = self.bytes.get(1..);
+        behind
+            .and_then(|behind| behind.first_chunk())
+            .copied()
+            .ok_or_else(outside)
+    }
+}
+
+impl<'a> Array<'a> {
+    pub(crate) fn len(&self) -> usize {
+        self.count
+    }
+
+    /// Element `i`, `None` behind the end.
+    pub(crate) fn get(&self, i: usize) -> Result<Option<Node<'a>>> {
+        if i >= self.count {
+            return Ok(None);
+        }
+        let offset = match &self.offsets {
+            Some(offsets) => offsets.get(i).ok_or_else(outside)?,
+            None => i * self.even_size()?,
+        };
+        let bytes = self.content.get(offset..).ok_or_else(outside)?;
+        Ok(Some(Node {
+            bytes,
+            depth: self.depth,
+        }))
+    }
+
+    /// The elements in order.
+    pub(crate) fn iter(&self) -> Nodes<'a> {
+        Nodes {
+            left: self.count,
+            rest: self.content,
+            depth: self.depth,
+        }
+    }
+
+    /// What the offsets say, where there are any.
+    pub(super) fn offset(&self, i: usize) -> Result<Option<usize>> {
+        match &self.offsets {
+            Some(offsets) => offsets.get(i).map(Some).ok_or_else(outside),
+            None => Ok(None),
+        }
+    }
+
+    /// The size of each element, where they have one.
+    pub(super) fn even_size(&self) -> Result<usize> {
+        match self.content.len().checked_div(self.count) {
+            Some(size) if size > 0 && size * self.count == self.content.len() => Ok(size),
+            _ => Err(outside()),
+        }
+    }
+
+    pub(super) fn is_even(&self) -> bool {
+        self.offsets.is_none()
+    }
+}
+
+impl<'a> Object<'a> {
+    pub(crate) fn len(&self) -> usize {
+        self.count
+    }
+
+    /// The value under a key, in time that grows with the logarithm of the number of keys.
+    #[inline]
+    pub(crate) fn get(&self, key: &str) -> Result<Option<Node<'a>>> {
+        match self.find(key.as_bytes())? {
+            Some((_, value)) => Ok(Some(self.node(value)?)),
+            None => Ok(None),
+        }
+    }
+
+    /// Where the member with that key starts, and where its value does.
+    #[inline]
+    pub(super) fn find(&self, key: &[u8]) -> Result<Option<(usize, usize)>> {
+        let (mut low, mut high) = (0, self.count);
+        while low < high {
+            let middle = low.midpoint(high);
+            let start = self.offsets.get(middle).ok_or_else(outside)?;
+            let (found, end) = text_at(self.content, start)?;
+            match found.cmp(key) {
+                std::cmp::Ordering::Less => low = middle + 1,
+                std::cmp::Ordering::Greater => high = middle,
+                std::cmp::Ordering::Equal => return Ok(Some((start, end))),
+            }
+        }
+        Ok(None)
+    }
+
+    /// The members in their own order.
+    pub(crate) fn iter(&self) -> Members<'a> {
+        Members(Nodes {
+            left: self.count,
+            rest: self.content,
+            depth: self.depth,
+        })
+    }
+
+    /// The `i`-th key in their order, as bytes.
+    pub(super) fn key(&self, i: usize) -> Result<&'a [u8]> {
+        let start = self.offsets.get(i).ok_or_else(outside)?;
+        Ok(text_at(self.content, start)?.0)
+    }
+
+    fn node(&self, at: usize) -> Result<Node<'a>> {
+        Ok(Node {
+            bytes: self.content.get(at..).ok_or_else(outside)?,
+            depth: self.depth,
+        })
+    }
+}
+
+impl Offsets<'_> {
+    #[inline]
+    fn get(&self, i: usize) -> Option<usize> {
+        word(self.bytes, i * self.width, self.width)
+    }
+}
+
+/// Values that lie one behind the other. After an error there is nothing more.
+#[derive(Clone)]
+pub(crate) struct Nodes<'a> {
+    left: usize,
+    rest: &'a [u8],
+    depth: u8,
+}
+
+impl<'a> Nodes<'a> {
+    /// How many bytes are left behind what was given.
+    pub(super) fn rest(&self) -> usize {
+        self.rest.len()
+    }
+
+    #[inline]
+    fn step(&mut self) -> Result<Node<'a>> {
+        let node = Node {
+            bytes: self.rest,
+            depth: self.depth,
+        };
+        let (own, rest) = self
+            .rest
+            .split_at_checked(node.size()?)
+            .ok_or_else(outside)?;
+        self.rest = rest;
+        Ok(Node {
+            bytes: own,
+            depth: self.depth,
+        })
+    }
+}
+
+impl<'a> Iterator for Nodes<'a> {
+    type Item = Result<Node<'a>>;
+
+    #[inline]
+    fn next(&mut self) -> Option<Self::Item> {
+        self.left = self.left.checked_sub(1)?;
+        let node = self.step();
+        if node.is_err() {
+            self.left = 0;
+        }
+        Some(node)
+    }
+
+    fn size_hint(&self) -> (usize, Option<usize>) {
+        // Of hostile bytes it may be more than there is: each takes one byte at least.
+        (0, Some(self.left.min(self.rest.len())))
+    }
+}
+
+/// Members one behind the other. After an error there is nothing more.
+#[derive(Clone)]
+pub(crate) struct Members<'a>(Nodes<'a>);
+
+impl Members<'_> {
+    /// How many bytes are left behind what was given.
+    pub(super) fn rest(&self) -> usize {
+        self.0.rest()
+    }
+}
+
+impl<'a> Iterator for Members<'a> {
+    type Item = Result<(&'a str, Node<'a>)>;
+
+    #[inline]
+    fn next(&mut self) -> Option<Self::Item> {
+        let nodes = &mut self.0;
+        nodes.left = nodes.left.checked_sub(1)?;
+        let mut member = || {
+            let (key, end) = text_at(nodes.rest, 0)?;
+            nodes.rest = nodes.rest.get(end..).ok_or_else(outside)?;
+            Ok((utf8(key)?, nodes.step()?))
+        };
+        let member = member();
+        if member.is_err() {
+            nodes.left = 0;
+        }
+        Some(member)
+    }
+
+    fn size_hint(&self) -> (usize, Option<usize>) {
+        self.0.size_hint()
+    }
+}
+
+/// The bytes of the string at `at`, and where it ends.
+#[inline]
+pub(super) fn text_at(bytes: &[u8], at: usize) -> Result<(&[u8], usize)> {
+    let tag = *bytes.get(at).ok_or_else(outside)?;
+    let (start, length) = match tag {
+        SHORT_STRING..SMALL_INTEGER => (at + 1, usize::from(tag - SHORT_STRING)),
+        STRING..=0x12 => {
+            let (_, width) = run(tag)?;
+            let length = word(bytes, at + 1, width).ok_or_else(outside)?;
+            (at + 1 + width, length)
+        }
+        _ => return Err(no_key(tag)),
+    };
+    let end = start.checked_add(length).ok_or_else(outside)?;
+    Ok((bytes.get(start..end).ok_or_else(outside)?, end))
+}
+
+/// What kind of value of any length a tag stands for, and how wide its words are.
+#[inline]
+fn run(tag: u8) -> Result<(u8, usize)> {
+    let width = match tag & 0x03 {
+        0 => 1,
+        1 => 2,
+        2 => 4,
+        _ => return Err(unknown(tag)),
+    };
+    match tag & !0x03 {
+        kind @ (STRING | BYTES | ARRAY | EVEN_ARRAY | OBJECT) => Ok((kind, width)),
+        _ => Err(unknown(tag)),
+    }
+}
+
+/// The word of that width at `at`.
+#[inline]
+fn word(bytes: &[u8], at: usize, width: usize) -> Option<usize> {
+    let bytes = bytes.get(at..)?;
+    Some(match width {
+        1 => usize::from(*bytes.first()?),
+        2 => usize::from(u16::from_le_bytes(*bytes.first_chunk()?)),
+        _ => u32::from_le_bytes(*bytes.first_chunk()?) as usize,
+    })
+}
+
+fn utf8(bytes: &[u8]) -> Result<&str> {
+    std::str::from_utf8(bytes)
+        .map_err(|error| Error::corrupt("a string in a document is not UTF-8").because(error))
+}
+
+#[cold]
+pub(super) fn outside() -> Error {
+    Error::corrupt("a value lies outside its document")
+}
+
+#[cold]
+fn too_deep() -> Error {
+    Error::corrupt(format!(
+        "a document is nested more than {CONTAINERS_DEEP_MAX} deep"
+    ))
+}
+
+#[cold]
+fn unknown(tag: u8) -> Error {
+    Error::corrupt(format!(
+        "a document has a value of the unknown kind {tag:#04x}"
+    ))
+}
+
+#[cold]
+fn no_key(tag: u8) -> Error {
+    Error::corrupt(format!(
+        "a key in a document is of kind {tag:#04x}, no string"
+    ))
+}
+
+impl std::fmt::Debug for Array<'_> {
+    fn fmt(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
+        write!(f, "[{} elements]", self.count)
+    }
+}
+
+impl std::fmt::Debug for Object<'_> {
+    fn fmt(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
+        write!(f, "{{{} members}}", self.count)
+    }
+}

@@ -1,0 +1,106 @@
+//! Does a document fit the JSON Schema of its collection? The `jsonschema` crate says so; without the
+//! feature that has it, a collection with a schema cannot be written.
+
+use crate::base::{Error, ErrorKind, Result};
+
+#[cfg(feature = "json-schema")]
+use crate::base::sync::OnceLock;
+
+/// A JSON Schema (draft 2020-12), made ready at its first use.
+pub(crate) struct JsonSchema {
+    /// As it is stored.
+    text: String,
+    #[cfg(feature = "json-schema")]
+    validator: OnceLock<jsonschema::Validator>,
+}
+
+impl JsonSchema {
+    /// The schema that was stored.
+    pub(crate) fn stored(text: String) -> Self {
+        Self {
+            text,
+            #[cfg(feature = "json-schema")]
+            validator: OnceLock::new(),
+        }
+    }
+
+    pub(crate) fn to_value(&self) -> Result<serde_json::Value> {
+        serde_json::from_str(&self.text)
+            .map_err(|error| Error::corrupt("the JSON Schema is damaged").because(error))
+    }
+
+    /// Refuses a value that does not fit, naming every place where it does not.
+    #[cfg(feature = "json-schema")]
+    pub(crate) fn check(&self, value: &serde_json::Value) -> Result<()> {
+        let validator = match self.validator.get() {
+            Some(validator) => validator,
+            None => {
+                let made = validator(&self.to_value()?)?;
+                self.validator.get_or_init(|| made)
+            }
+        };
+        let mut faults = validator.iter_errors(value).peekable();
+        if faults.peek().is_none() {
+            return Ok(());
+        }
+        let mut message = String::from("the document does not fit the JSON Schema");
+        for (i, fault) in faults.enumerate() {
+            if i == FAULTS_MAX {
+                message.push_str("; and more");
+                break;
+            }
+            let place = fault.instance_path().to_string();
+            let place = if place.is_empty() {
+                "the whole"
+            } else {
+                &place
+            };
+            let between = if i == 0 { ": " } else { "; " };
+            message.extend([between, place, ": ", &fault.masked().to_string()]);
+        }
+        Err(Error::new(ErrorKind::Rejected, message))
+    }
+
+    /// Refuses: nobody here can tell.
+    #[cfg(not(feature = "json-schema"))]
+    #[expect(clippy::unused_self, reason = "with the feature it is used")]
+    pub(crate) fn check(&self, _value: &serde_json::Value) -> Result<()> {
+        Err(without_feature())
+    }
+}
+
+/// Refuses what is no JSON Schema.
+#[cfg(feature = "json-schema")]
+pub(crate) fn check_schema(schema: &serde_json::Value) -> Result<()> {
+    validator(schema).map(drop)
+}
+
+#[cfg(not(feature = "json-schema"))]
+pub(crate) fn check_schema(_schema: &serde_json::Value) -> Result<()> {
+    Err(without_feature())
+}
+
+#[cfg(feature = "json-schema")]
+fn validator(schema: &serde_json::Value) -> Result<jsonschema::Validator> {
+    jsonschema::draft202012::new(schema)
+        .map_err(|error| Error::invalid("this is no JSON Schema").because(error.to_string()))
+}
+
+/// How many faults of one document are told.
+#[cfg(feature = "json-schema")]
+const FAULTS_MAX: usize = 8;
+
+#[cfg(not(feature = "json-schema"))]
+fn without_feature() -> Error {
+    Error::new(
+        ErrorKind::Unsupported,
+        "the collection has a JSON Schema, and this program was built without larder's feature \
+         `json-schema`, so that it cannot write there",
+    )
+}
+
+impl std::fmt::Debug for JsonSchema {
+    fn fmt(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
+        f.write_str(&self.text)
+    }
+}

@@ -15,6 +15,7 @@ mod collections;
 mod concurrency;
 mod crash;
 mod damage;
+mod documents;
 mod encryption;
 mod full;
 mod keys;

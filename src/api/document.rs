@@ -46,8 +46,9 @@ impl Document<'static> {
     /// [`Invalid`](crate::ErrorKind::Invalid) where the text is no JSON, has a key twice in an object,
     /// an integer of more than 128 bits, or is nested too deep; with line and column.
     pub fn from_json(text: impl AsRef<[u8]>) -> Result<Self> {
-        let mut bytes = Vec::new();
-        encode_text(text.as_ref(), &mut bytes)?;
+        let text = text.as_ref();
+        let mut bytes = Vec::with_capacity(text.len());
+        encode_text(text, &mut bytes)?;
         Ok(Self::owned(bytes))
     }
 
@@ -69,7 +70,7 @@ impl Document<'static> {
     /// [`Invalid`](crate::ErrorKind::Invalid) where the keys of a map are neither text nor numbers, or
     /// two of them are the same text; [`Limit`](crate::ErrorKind::Limit) where it is nested too deep.
     pub fn of<T: Serialize + ?Sized>(value: &T) -> Result<Self> {
-        let mut bytes = Vec::new();
+        let mut bytes = Vec::with_capacity(BYTES_EXPECTED);
         value::encode(value, &mut bytes)?;
         Ok(Self::owned(bytes))
     }
@@ -189,6 +190,12 @@ impl<'a> Document<'a> {
         Ok(Document::owned(bytes))
     }
 
+    /// How many bytes it has, before compression.
+    #[must_use]
+    pub fn size(&self) -> usize {
+        self.bytes().len()
+    }
+
     /// A copy that borrows from nothing.
     #[must_use]
     pub fn to_owned(&self) -> Document<'static> {
@@ -207,6 +214,9 @@ impl<'a> Document<'a> {
         Node::root(self.bytes())
     }
 }
+
+/// Room for a document of usual size, so that it does not move while it grows.
+const BYTES_EXPECTED: usize = 512;
 
 fn patch_failed(error: json_patch::PatchError) -> Error {
     let kind = match error.kind {

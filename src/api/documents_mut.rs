@@ -439,13 +439,11 @@ fn with_member_in_front(object: &Object<'_>, key: &str, value: &[u8]) -> Result<
     let mut out = Vec::new();
     let mut writer = Writer::new(&mut out);
     let open = writer.begin()?;
-    writer.next(&open)?;
-    writer.string(key)?;
+    writer.member(&open, key)?;
     writer.encoded(value);
     for member in object.iter() {
         let (key, value) = member?;
-        writer.next(&open)?;
-        writer.string(key)?;
+        writer.member(&open, key)?;
         writer.encoded(value.encoded()?);
     }
     writer.end_object(&open)?;

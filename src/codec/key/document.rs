@@ -251,7 +251,7 @@ fn decode_behind_tag(tag: u8, input: &mut KeyReader<'_>, writer: &mut Writer<'_>
         LIST => {
             let list = writer.begin()?;
             while let Some(tag) = next_tag(input)? {
-                writer.next(&list)?;
+                writer.element(&list)?;
                 decode_behind_tag(tag, input, writer)?;
             }
             writer.end_array(&list)?;
@@ -259,8 +259,7 @@ fn decode_behind_tag(tag: u8, input: &mut KeyReader<'_>, writer: &mut Writer<'_>
         OBJECT => {
             let object = writer.begin()?;
             while let Some(tag) = next_tag(input)? {
-                writer.next(&object)?;
-                writer.string(&decode_string(input)?)?;
+                writer.member(&object, &decode_string(input)?)?;
                 decode_behind_tag(tag, input, writer)?;
             }
             writer.end_object(&object)?;

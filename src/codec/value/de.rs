@@ -9,16 +9,16 @@ use serde::de::{
 use serde::forward_to_deserialize_any;
 
 use super::Failure;
-use super::read::{Array, Members, Node, Nodes, Object, Value};
+use super::read::{Array, Members, Nodes, Object, Value};
 use crate::codec::timestamp::TIMESTAMP_NAME;
 
 type Result<T> = std::result::Result<T, Failure>;
 
-impl<'de> de::Deserializer<'de> for Node<'de> {
+impl<'de> de::Deserializer<'de> for Value<'de> {
     type Error = Failure;
 
     fn deserialize_any<V: Visitor<'de>>(self, visitor: V) -> Result<V::Value> {
-        match self.read()? {
+        match self {
             Value::Null => visitor.visit_unit(),
             Value::Bool(value) => visitor.visit_bool(value),
             Value::I64(value) => visitor.visit_i64(value),
@@ -36,7 +36,7 @@ impl<'de> de::Deserializer<'de> for Node<'de> {
     }
 
     fn deserialize_option<V: Visitor<'de>>(self, visitor: V) -> Result<V::Value> {
-        match self.read()? {
+        match self {
             Value::Null => visitor.visit_none(),
             _ => visitor.visit_some(self),
         }
@@ -48,7 +48,7 @@ impl<'de> de::Deserializer<'de> for Node<'de> {
         visitor: V,
     ) -> Result<V::Value> {
         if name == TIMESTAMP_NAME
-            && let Value::Timestamp(value) = self.read()?
+            && let Value::Timestamp(value) = self
         {
             return visitor.visit_i64(value.as_micros());
         }
@@ -56,7 +56,7 @@ impl<'de> de::Deserializer<'de> for Node<'de> {
     }
 
     fn deserialize_bytes<V: Visitor<'de>>(self, visitor: V) -> Result<V::Value> {
-        match self.read()? {
+        match self {
             Value::String(text) => visitor.visit_borrowed_bytes(text.as_bytes()),
             _ => self.deserialize_any(visitor),
         }
@@ -67,7 +67,7 @@ impl<'de> de::Deserializer<'de> for Node<'de> {
     }
 
     fn deserialize_seq<V: Visitor<'de>>(self, visitor: V) -> Result<V::Value> {
-        match self.read()? {
+        match self {
             // A `Vec<u8>` reads bytes as well.
             Value::Bytes(bytes) => {
                 let bytes = bytes.iter().copied();
@@ -87,7 +87,7 @@ impl<'de> de::Deserializer<'de> for Node<'de> {
         _variants: &'static [&'static str],
         visitor: V,
     ) -> Result<V::Value> {
-        let variant = match self.read()? {
+        let variant = match self {
             Value::String(name) => Variant {
                 name,
                 contents: None,
@@ -117,7 +117,7 @@ impl<'de> de::Deserializer<'de> for Node<'de> {
     }
 }
 
-impl<'de> IntoDeserializer<'de, Failure> for Node<'de> {
+impl<'de> IntoDeserializer<'de, Failure> for Value<'de> {
     type Deserializer = Self;
 
     fn into_deserializer(self) -> Self {
@@ -126,13 +126,14 @@ impl<'de> IntoDeserializer<'de, Failure> for Node<'de> {
 }
 
 /// The only member of an object, `None` where there are more or none.
-pub(super) fn one_member<'a>(
-    object: &Object<'a>,
-) -> crate::base::Result<Option<(&'a str, Node<'a>)>> {
+fn one_member<'a>(object: &Object<'a>) -> Result<Option<(&'a str, Value<'a>)>> {
     if object.len() != 1 {
         return Ok(None);
     }
-    object.iter().next().transpose()
+    match object.iter().next().transpose()? {
+        Some((key, value)) => Ok(Some((key, value.read()?))),
+        None => Ok(None),
+    }
 }
 
 fn visit_array<'de, V: Visitor<'de>>(array: &Array<'de>, visitor: V) -> Result<V::Value> {
@@ -145,12 +146,9 @@ fn visit_array<'de, V: Visitor<'de>>(array: &Array<'de>, visitor: V) -> Result<V
 }
 
 fn visit_object<'de, V: Visitor<'de>>(object: &Object<'de>, visitor: V) -> Result<V::Value> {
-    let mut members = Pairs {
-        members: object.iter(),
-        value: None,
-    };
+    let mut members = Pairs(object.iter());
     let value = visitor.visit_map(&mut members)?;
-    match members.members.next() {
+    match members.0.next() {
         None => Ok(value),
         Some(_) => Err(de::Error::invalid_length(object.len(), &"fewer members")),
     }
@@ -162,7 +160,7 @@ impl<'de> SeqAccess<'de> for Elements<'de> {
     type Error = Failure;
 
     fn next_element_seed<T: DeserializeSeed<'de>>(&mut self, seed: T) -> Result<Option<T::Value>> {
-        match self.0.next().transpose()? {
+        match self.0.next_value().transpose()? {
             Some(element) => seed.deserialize(element).map(Some),
             None => Ok(None),
         }
@@ -173,31 +171,24 @@ impl<'de> SeqAccess<'de> for Elements<'de> {
     }
 }
 
-struct Pairs<'de> {
-    members: Members<'de>,
-    value: Option<Node<'de>>,
-}
+struct Pairs<'de>(Members<'de>);
 
 impl<'de> MapAccess<'de> for Pairs<'de> {
     type Error = Failure;
 
     fn next_key_seed<K: DeserializeSeed<'de>>(&mut self, seed: K) -> Result<Option<K::Value>> {
-        let Some((key, value)) = self.members.next().transpose()? else {
-            return Ok(None);
-        };
-        self.value = Some(value);
-        seed.deserialize(Key(key)).map(Some)
-    }
-
-    fn next_value_seed<V: DeserializeSeed<'de>>(&mut self, seed: V) -> Result<V::Value> {
-        match self.value.take() {
-            Some(value) => seed.deserialize(value),
-            None => Err(de::Error::custom("a value was asked for before its key")),
+        match self.0.next_key().transpose()? {
+            Some(key) => seed.deserialize(Key(key)).map(Some),
+            None => Ok(None),
         }
     }
 
+    fn next_value_seed<V: DeserializeSeed<'de>>(&mut self, seed: V) -> Result<V::Value> {
+        seed.deserialize(self.0.value()?)
+    }
+
     fn size_hint(&self) -> Option<usize> {
-        self.members.size_hint().1
+        self.0.size_hint().1
     }
 }
 
@@ -268,7 +259,7 @@ impl<'de> de::Deserializer<'de> for Key<'de> {
 /// A variant of an enum: its name, and what it holds.
 struct Variant<'de> {
     name: &'de str,
-    contents: Option<Node<'de>>,
+    contents: Option<Value<'de>>,
 }
 
 impl<'de> EnumAccess<'de> for Variant<'de> {
@@ -281,7 +272,7 @@ impl<'de> EnumAccess<'de> for Variant<'de> {
 }
 
 impl<'de> Variant<'de> {
-    fn contents(self, expected: &str) -> Result<Node<'de>> {
+    fn contents(self, expected: &str) -> Result<Value<'de>> {
         self.contents
             .ok_or_else(|| de::Error::invalid_type(Unexpected::UnitVariant, &expected))
     }

@@ -123,7 +123,7 @@ fn write_like(
         (serde_json::Value::Array(elements), Some(Value::Array(like))) => {
             let open = writer.begin()?;
             for (i, element) in elements.iter().enumerate() {
-                writer.next(&open)?;
+                writer.element(&open)?;
                 write_like(element, like.get(i)?, writer)?;
             }
             writer.end_array(&open)
@@ -133,8 +133,7 @@ fn write_like(
         {
             let open = writer.begin()?;
             let mut write = |key: &str, value, like| {
-                writer.next(&open)?;
-                writer.string(key)?;
+                writer.member(&open, key)?;
                 write_like(value, like, writer)
             };
             for member in like.iter() {
@@ -349,7 +348,7 @@ impl<'de> DeserializeSeed<'de> for Element<'_, '_> {
     type Value = ();
 
     fn deserialize<D: Deserializer<'de>>(self, source: D) -> std::result::Result<(), D::Error> {
-        self.0.next(self.1).map_err(refused)?;
+        self.0.element(self.1).map_err(refused)?;
         Seed::new(self.0).deserialize(source)
     }
 }
@@ -376,8 +375,7 @@ impl Visitor<'_> for Key<'_, '_> {
     }
 
     fn visit_str<E: de::Error>(self, key: &str) -> std::result::Result<Self::Value, E> {
-        self.0.next(self.1).map_err(refused)?;
-        self.0.string(key).map_err(refused)?;
+        self.0.member(self.1, key).map_err(refused)?;
         Ok(form_of(key))
     }
 }

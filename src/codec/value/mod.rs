@@ -25,8 +25,8 @@
 //! ```
 //! A member is its key, a string, and its value. Elements and members lie one behind the other in
 //! their own order. An offset counts from the first of them: an array's are those of its elements in
-//! order; an object's are those of its members in the order of their keys' bytes, no key twice. The
-//! length is that of everything behind it.
+//! order; an object's are those of its members in the order of their keys, shorter ones first, those of
+//! one length by their bytes, no key twice. The length is that of everything behind it.
 //!
 //! - Containers are at most 127 deep, so that values are at most 128 deep, as in `serde_json`.
 //! - Who writes ([`write`]) writes exactly one form of each value. Who reads ([`read`]) takes each
@@ -69,7 +69,7 @@ pub(crate) fn encode<T: Serialize + ?Sized>(value: &T, out: &mut Vec<u8>) -> Res
 
 /// The value that serde makes of a document, borrowing from it.
 pub(crate) fn decode<'de, T: Deserialize<'de>>(document: Node<'de>) -> Result<T> {
-    T::deserialize(document).map_err(|Failure(error)| error)
+    T::deserialize(document.read()?).map_err(|Failure(error)| error)
 }
 
 /// The same, with nothing borrowed.

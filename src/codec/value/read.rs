@@ -1,6 +1,8 @@
 //! What stands in a document? Read step by step, each with a bounds check, nothing decoded before
 //! it is asked for.
 
+use std::cmp::Ordering;
+
 use super::CONTAINERS_DEEP_MAX;
 use super::write::{
     ARRAY, BYTES, EVEN_ARRAY, F32, F64, FALSE, I8, I16, I32, I64, I128, NULL, OBJECT, SHORT_STRING,
@@ -89,11 +91,7 @@ impl<'a> Node<'a> {
             I32 | F32 => 5,
             I64 | U64 | F64 | TIMESTAMP => 9,
             I128 | U128 => 17,
-            _ => {
-                let (_, width) = run(tag)?;
-                let length = word(self.bytes, 1, width).ok_or_else(outside)?;
-                (1 + width).checked_add(length).ok_or_else(outside)?
-            }
+            _ => self.run(tag)?.end()?,
         };
         if size > self.bytes.len() {
             return Err(outside());
@@ -104,27 +102,40 @@ impl<'a> Node<'a> {
     /// The value itself, one step deep.
     #[inline]
     pub(crate) fn read(self) -> Result<Value<'a>> {
+        self.read_with_size().map(|(value, _)| value)
+    }
+
+    /// The value itself, one step deep, and how many bytes it takes.
+    #[inline]
+    fn read_with_size(self) -> Result<(Value<'a>, usize)> {
         let tag = self.tag()?;
         Ok(match tag {
-            SMALL_INTEGER..=0xFF => Value::I64(i64::from(tag & 0x7F)),
+            SMALL_INTEGER..=0xFF => (Value::I64(i64::from(tag & 0x7F)), 1),
             SHORT_STRING..SMALL_INTEGER => {
                 let end = 1 + usize::from(tag - SHORT_STRING);
-                Value::String(utf8(self.bytes.get(1..end).ok_or_else(outside)?)?)
+                let text = self.bytes.get(1..end).ok_or_else(outside)?;
+                (Value::String(utf8(text)?), end)
             }
-            NULL => Value::Null,
-            FALSE => Value::Bool(false),
-            TRUE => Value::Bool(true),
-            I8 => Value::I64(i8::from_le_bytes(self.take()?).into()),
-            I16 => Value::I64(i16::from_le_bytes(self.take()?).into()),
-            I32 => Value::I64(i32::from_le_bytes(self.take()?).into()),
-            I64 => Value::I64(i64::from_le_bytes(self.take()?)),
-            U64 => Value::U64(u64::from_le_bytes(self.take()?)),
-            I128 => Value::I128(i128::from_le_bytes(self.take()?)),
-            U128 => Value::U128(u128::from_le_bytes(self.take()?)),
-            F32 => Value::F64(f32::from_le_bytes(self.take()?).into()),
-            F64 => Value::F64(f64::from_le_bytes(self.take()?)),
-            TIMESTAMP => Value::Timestamp(Timestamp::from_micros(i64::from_le_bytes(self.take()?))),
-            _ => self.read_run(tag)?,
+            NULL => (Value::Null, 1),
+            FALSE => (Value::Bool(false), 1),
+            TRUE => (Value::Bool(true), 1),
+            I8 => (Value::I64(i8::from_le_bytes(self.take()?).into()), 2),
+            I16 => (Value::I64(i16::from_le_bytes(self.take()?).into()), 3),
+            I32 => (Value::I64(i32::from_le_bytes(self.take()?).into()), 5),
+            I64 => (Value::I64(i64::from_le_bytes(self.take()?)), 9),
+            U64 => (Value::U64(u64::from_le_bytes(self.take()?)), 9),
+            I128 => (Value::I128(i128::from_le_bytes(self.take()?)), 17),
+            U128 => (Value::U128(u128::from_le_bytes(self.take()?)), 17),
+            F32 => (Value::F64(f32::from_le_bytes(self.take()?).into()), 5),
+            F64 => (Value::F64(f64::from_le_bytes(self.take()?)), 9),
+            TIMESTAMP => {
+                let micros = i64::from_le_bytes(self.take()?);
+                (Value::Timestamp(Timestamp::from_micros(micros)), 9)
+            }
+            _ => {
+                let run = self.run(tag)?;
+                (self.read_run(&run)?, run.end()?)
+            }
         })
     }
 
@@ -140,14 +151,21 @@ impl<'a> Node<'a> {
         }
     }
 
-    fn read_run(self, tag: u8) -> Result<Value<'a>> {
-        let (kind, width) = run(tag)?;
+    /// Where what lies behind the tag and its length begins, and how long it is.
+    #[inline]
+    fn run(self, tag: u8) -> Result<Run> {
+        let (kind, width) = kind_and_width(tag)?;
         let length = word(self.bytes, 1, width).ok_or_else(outside)?;
-        let rest = self
-            .bytes
-            .get(1 + width..)
-            .and_then(|rest| rest.get(..length));
-        let inside = rest.ok_or_else(outside)?;
+        Ok(Run {
+            kind,
+            width,
+            length,
+        })
+    }
+
+    fn read_run(self, run: &Run) -> Result<Value<'a>> {
+        let Run { kind, width, .. } = *run;
+        let inside = self.bytes.get(1 + width..run.end()?).ok_or_else(outside)?;
         match kind {
             STRING => return Ok(Value::String(utf8(inside)?)),
             BYTES => return Ok(Value::Bytes(inside)),
@@ -279,11 +297,17 @@ impl<'a> Object<'a> {
         while low < high {
             let middle = low.midpoint(high);
             let start = self.offsets.get(middle).ok_or_else(outside)?;
-            let (found, end) = text_at(self.content, start)?;
-            match found.cmp(key) {
-                std::cmp::Ordering::Less => low = middle + 1,
-                std::cmp::Ordering::Greater => high = middle,
-                std::cmp::Ordering::Equal => return Ok(Some((start, end))),
+            let (from, end) = text_bounds(self.content, start)?;
+            // Most keys are told apart by their lengths alone.
+            let order = (end - from).cmp(&key.len());
+            let order = match order {
+                Ordering::Equal => self.content.get(from..end).ok_or_else(outside)?.cmp(key),
+                order => order,
+            };
+            match order {
+                Ordering::Less => low = middle + 1,
+                Ordering::Greater => high = middle,
+                Ordering::Equal => return Ok(Some((start, end))),
             }
         }
         Ok(None)
@@ -335,10 +359,7 @@ impl<'a> Nodes<'a> {
 
     #[inline]
     fn step(&mut self) -> Result<Node<'a>> {
-        let node = Node {
-            bytes: self.rest,
-            depth: self.depth,
-        };
+        let node = self.node();
         let (own, rest) = self
             .rest
             .split_at_checked(node.size()?)
@@ -348,6 +369,33 @@ impl<'a> Nodes<'a> {
             bytes: own,
             depth: self.depth,
         })
+    }
+
+    #[inline]
+    fn step_value(&mut self) -> Result<Value<'a>> {
+        let (value, size) = self.node().read_with_size()?;
+        self.rest = self.rest.get(size..).ok_or_else(outside)?;
+        Ok(value)
+    }
+
+    /// What comes next, its end not found yet.
+    #[inline]
+    fn node(&self) -> Node<'a> {
+        Node {
+            bytes: self.rest,
+            depth: self.depth,
+        }
+    }
+
+    /// The next value, read. After an error there is nothing more.
+    #[inline]
+    pub(super) fn next_value(&mut self) -> Option<Result<Value<'a>>> {
+        self.left = self.left.checked_sub(1)?;
+        let value = self.step_value();
+        if value.is_err() {
+            self.left = 0;
+        }
+        Some(value)
     }
 }
 
@@ -374,11 +422,40 @@ impl<'a> Iterator for Nodes<'a> {
 #[derive(Clone)]
 pub(crate) struct Members<'a>(Nodes<'a>);
 
-impl Members<'_> {
+impl<'a> Members<'a> {
     /// How many bytes are left behind what was given.
     pub(super) fn rest(&self) -> usize {
         self.0.rest()
     }
+
+    /// The next key, its value to be taken by [`value`](Members::value).
+    #[inline]
+    pub(super) fn next_key(&mut self) -> Option<Result<&'a str>> {
+        let nodes = &mut self.0;
+        nodes.left = nodes.left.checked_sub(1)?;
+        let key = key_of(nodes);
+        if key.is_err() {
+            nodes.left = 0;
+        }
+        Some(key)
+    }
+
+    /// The value of the key that was given last.
+    #[inline]
+    pub(super) fn value(&mut self) -> Result<Value<'a>> {
+        let value = self.0.step_value();
+        if value.is_err() {
+            self.0.left = 0;
+        }
+        value
+    }
+}
+
+#[inline]
+fn key_of<'a>(nodes: &mut Nodes<'a>) -> Result<&'a str> {
+    let (key, end) = text_at(nodes.rest, 0)?;
+    nodes.rest = nodes.rest.get(end..).ok_or_else(outside)?;
+    utf8(key)
 }
 
 impl<'a> Iterator for Members<'a> {
@@ -388,12 +465,7 @@ impl<'a> Iterator for Members<'a> {
     fn next(&mut self) -> Option<Self::Item> {
         let nodes = &mut self.0;
         nodes.left = nodes.left.checked_sub(1)?;
-        let mut member = || {
-            let (key, end) = text_at(nodes.rest, 0)?;
-            nodes.rest = nodes.rest.get(end..).ok_or_else(outside)?;
-            Ok((utf8(key)?, nodes.step()?))
-        };
-        let member = member();
+        let member = key_of(nodes).and_then(|key| Ok((key, nodes.step()?)));
         if member.is_err() {
             nodes.left = 0;
         }
@@ -408,23 +480,49 @@ impl<'a> Iterator for Members<'a> {
 /// The bytes of the string at `at`, and where it ends.
 #[inline]
 pub(super) fn text_at(bytes: &[u8], at: usize) -> Result<(&[u8], usize)> {
+    let (from, end) = text_bounds(bytes, at)?;
+    Ok((bytes.get(from..end).ok_or_else(outside)?, end))
+}
+
+/// Where the bytes of the string at `at` begin and end, if there are so many.
+#[inline]
+fn text_bounds(bytes: &[u8], at: usize) -> Result<(usize, usize)> {
     let tag = *bytes.get(at).ok_or_else(outside)?;
-    let (start, length) = match tag {
-        SHORT_STRING..SMALL_INTEGER => (at + 1, usize::from(tag - SHORT_STRING)),
-        STRING..=0x12 => {
-            let (_, width) = run(tag)?;
-            let length = word(bytes, at + 1, width).ok_or_else(outside)?;
-            (at + 1 + width, length)
-        }
-        _ => return Err(no_key(tag)),
+    if let SHORT_STRING..SMALL_INTEGER = tag {
+        return Ok((at + 1, at + 1 + usize::from(tag - SHORT_STRING)));
+    }
+    long_text_bounds(bytes, at, tag)
+}
+
+#[cold]
+fn long_text_bounds(bytes: &[u8], at: usize, tag: u8) -> Result<(usize, usize)> {
+    let (STRING, width) = kind_and_width(tag)? else {
+        return Err(no_key(tag));
     };
-    let end = start.checked_add(length).ok_or_else(outside)?;
-    Ok((bytes.get(start..end).ok_or_else(outside)?, end))
+    let length = word(bytes, at + 1, width).ok_or_else(outside)?;
+    let from = at + 1 + width;
+    Ok((from, from.checked_add(length).ok_or_else(outside)?))
+}
+
+/// What a tag stands for whose value has any length, the width of its words, and the length.
+struct Run {
+    kind: u8,
+    width: usize,
+    length: usize,
+}
+
+impl Run {
+    /// Where it ends, counted from the tag.
+    #[inline]
+    fn end(&self) -> Result<usize> {
+        let end = (1 + self.width).checked_add(self.length);
+        end.ok_or_else(outside)
+    }
 }
 
 /// What kind of value of any length a tag stands for, and how wide its words are.
 #[inline]
-fn run(tag: u8) -> Result<(u8, usize)> {
+fn kind_and_width(tag: u8) -> Result<(u8, usize)> {
     let width = match tag & 0x03 {
         0 => 1,
         1 => 2,

@@ -30,8 +30,7 @@ impl<'w, 'o> Serializer<'w, 'o> {
     /// Begins an object with one member, the variant, and in it the container of its contents.
     fn begin_variant(self, variant: &str) -> Result<Container<'w, 'o>> {
         let outer = self.0.begin()?;
-        self.0.next(&outer)?;
-        self.0.string(variant)?;
+        self.0.member(&outer, variant)?;
         let open = self.0.begin()?;
         Ok(Container {
             writer: self.0,
@@ -50,13 +49,12 @@ pub(super) struct Container<'w, 'o> {
 
 impl Container<'_, '_> {
     fn element<T: Serialize + ?Sized>(&mut self, value: &T) -> Result<()> {
-        self.writer.next(&self.open)?;
+        self.writer.element(&self.open)?;
         value.serialize(Serializer(self.writer))
     }
 
     fn member<T: Serialize + ?Sized>(&mut self, key: &str, value: &T) -> Result<()> {
-        self.writer.next(&self.open)?;
-        self.writer.string(key)?;
+        self.writer.member(&self.open, key)?;
         value.serialize(Serializer(self.writer))
     }
 
@@ -263,8 +261,7 @@ impl SerializeMap for Container<'_, '_> {
     type Error = Failure;
 
     fn serialize_key<T: Serialize + ?Sized>(&mut self, key: &T) -> Result<()> {
-        self.writer.next(&self.open)?;
-        key.serialize(KeySerializer(self.writer))
+        key.serialize(KeySerializer(self.writer, &self.open))
     }
 
     fn serialize_value<T: Serialize + ?Sized>(&mut self, value: &T) -> Result<()> {
@@ -326,8 +323,8 @@ macro_rules! refused_compounds {
     };
 }
 
-/// Writes the key of a member.
-struct KeySerializer<'w, 'o>(&'w mut Writer<'o>);
+/// Begins a member with its key.
+struct KeySerializer<'w, 'o>(&'w mut Writer<'o>, &'w Open);
 
 macro_rules! text_of {
     ($($name:ident($type:ty),)*) => {$(
@@ -356,7 +353,7 @@ impl ser::Serializer for KeySerializer<'_, '_> {
     }
 
     fn serialize_str(self, text: &str) -> Result<()> {
-        Ok(self.0.string(text)?)
+        Ok(self.0.member(self.1, text)?)
     }
 
     fn serialize_unit_variant(self, _name: &'static str, _i: u32, variant: &str) -> Result<()> {

@@ -245,7 +245,7 @@ impl Tree {
             Self::List(elements) => {
                 let open = writer.begin().unwrap();
                 for element in elements {
-                    writer.next(&open).unwrap();
+                    writer.element(&open).unwrap();
                     element.write(writer);
                 }
                 writer.end_array(&open).unwrap();
@@ -253,8 +253,7 @@ impl Tree {
             Self::Object(members) => {
                 let open = writer.begin().unwrap();
                 for (key, value) in members {
-                    writer.next(&open).unwrap();
-                    writer.string(key).unwrap();
+                    writer.member(&open, key).unwrap();
                     value.write(writer);
                 }
                 writer.end_object(&open).unwrap();

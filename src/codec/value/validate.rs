@@ -75,7 +75,7 @@ fn check_order(object: &Object<'_>) -> Result<()> {
     let mut last = None;
     for i in 0..object.len() {
         let key = object.key(i)?;
-        if last.is_some_and(|last| last >= key) {
+        if last.is_some_and(|last: &[u8]| (last.len(), last) >= (key.len(), key)) {
             return Err(Error::corrupt("the keys of an object are not in order"));
         }
         last = Some(key);

@@ -38,10 +38,8 @@ const SHORT_STRING_MAX: usize = 63;
 /// Writes one document at the end of a vector.
 pub(crate) struct Writer<'o> {
     out: &'o mut Vec<u8>,
-    /// Of all open containers: where their elements or members start, from the first on.
-    offsets: Vec<u32>,
-    /// The head of the container that is being closed, kept for its memory.
-    head: Vec<u8>,
+    /// Of all open containers: their elements or members, from the first on.
+    parts: Vec<Part>,
     depth: usize,
 }
 
@@ -49,16 +47,37 @@ pub(crate) struct Writer<'o> {
 pub(crate) struct Open {
     /// Where its first element or member is.
     content: usize,
-    /// Which of the writer's offsets is its first.
+    /// Which of the writer's parts is its first.
     first: usize,
+}
+
+/// An element or a member.
+#[derive(Clone, Copy)]
+struct Part {
+    /// Where it starts in its container.
+    offset: u32,
+    /// Of a member: length (at most 255) and first bytes of its key, so that most keys are put in order
+    /// without being looked at.
+    front: u64,
+}
+
+/// A key's length and first seven bytes, as a number that sorts as they do.
+#[inline]
+fn front(key: &[u8]) -> u64 {
+    let mut front = [0; 8];
+    let [length, first @ ..] = &mut front;
+    *length = u8::try_from(key.len()).unwrap_or(u8::MAX);
+    for (to, from) in first.iter_mut().zip(key) {
+        *to = *from;
+    }
+    u64::from_be_bytes(front)
 }
 
 impl<'o> Writer<'o> {
     pub(crate) fn new(out: &'o mut Vec<u8>) -> Self {
         Self {
             out,
-            offsets: Vec::new(),
-            head: Vec::new(),
+            parts: Vec::with_capacity(32),
             depth: 0,
         }
     }
@@ -159,33 +178,44 @@ impl<'o> Writer<'o> {
         self.depth += 1;
         Ok(Open {
             content: self.out.len(),
-            first: self.offsets.len(),
+            first: self.parts.len(),
         })
     }
 
-    /// Begins the next element of an array, or the next member of an object: a string and a value.
+    /// Begins the next element of an array.
     #[inline]
-    pub(crate) fn next(&mut self, open: &Open) -> Result<()> {
-        let offset = self.out.len() - open.content;
-        self.offsets.push(narrow(offset)?);
+    pub(crate) fn element(&mut self, open: &Open) -> Result<()> {
+        self.part(open, 0)
+    }
+
+    /// Begins the next member of an object, with its key.
+    #[inline]
+    pub(crate) fn member(&mut self, open: &Open, key: &str) -> Result<()> {
+        self.part(open, front(key.as_bytes()))?;
+        self.string(key)
+    }
+
+    #[inline]
+    fn part(&mut self, open: &Open, front: u64) -> Result<()> {
+        let offset = narrow(self.out.len() - open.content)?;
+        self.parts.push(Part { offset, front });
         Ok(())
     }
 
     pub(crate) fn end_array(&mut self, open: &Open) -> Result<()> {
         let content = self.out.len() - open.content;
-        let count = self.offsets.len() - open.first;
-        let offsets = self.offsets.get(open.first..).unwrap_or_default();
-        let size = content.checked_div(count).unwrap_or_default();
+        let parts = self.parts.get(open.first..).unwrap_or_default();
+        let size = content.checked_div(parts.len()).unwrap_or_default();
         let even = size > 0
-            && size * count == content
-            && offsets
+            && size * parts.len() == content
+            && parts
                 .iter()
                 .enumerate()
-                .all(|(i, offset)| *offset as usize == i * size);
+                .all(|(i, part)| part.offset as usize == i * size);
         if even {
-            self.close(EVEN_ARRAY, open, count, false)
+            self.close(EVEN_ARRAY, open, 0)
         } else {
-            self.close(ARRAY, open, count, true)
+            self.close(ARRAY, open, self.count(open))
         }
     }
 
@@ -193,66 +223,66 @@ impl<'o> Writer<'o> {
     /// would be lost.
     pub(crate) fn end_object(&mut self, open: &Open) -> Result<()> {
         let content = self.out.get(open.content..).unwrap_or_default();
-        let offsets = self.offsets.get_mut(open.first..).unwrap_or_default();
-        let key = |offset: u32| text_at(content, offset as usize).map_or(&[][..], |(key, _)| key);
-        if !offsets.is_sorted_by(|a, b| key(*a) < key(*b)) {
-            offsets.sort_unstable_by(|a, b| key(*a).cmp(key(*b)));
-            for pair in offsets.windows(2) {
+        let parts = self.parts.get_mut(open.first..).unwrap_or_default();
+        let key =
+            |part: &Part| text_at(content, part.offset as usize).map_or(&[][..], |(key, _)| key);
+        let order = |a: &Part, b: &Part| {
+            // Where the fronts are equal and say all of both keys, so are the keys.
+            a.front.cmp(&b.front).then_with(|| {
+                let (a, b) = (key(a), key(b));
+                a.len().cmp(&b.len()).then_with(|| a.cmp(b))
+            })
+        };
+        if !parts.is_sorted_by(|a, b| order(a, b).is_lt()) {
+            parts.sort_unstable_by(order);
+            for pair in parts.windows(2) {
                 if let [a, b] = pair
-                    && key(*a) == key(*b)
+                    && order(a, b).is_eq()
                 {
-                    return Err(twice(key(*a)));
+                    return Err(twice(key(a)));
                 }
             }
         }
-        let count = offsets.len();
-        self.close(OBJECT, open, count, true)
+        self.close(OBJECT, open, self.count(open))
     }
 
     /// The number of elements or members that were begun.
     pub(crate) fn count(&self, open: &Open) -> usize {
-        self.offsets.len() - open.first
+        self.parts.len() - open.first
     }
 
     /// Takes back a container whose only member's value was read, to write another value in its
     /// place; the value as it was encoded.
     pub(crate) fn take_back(&mut self, open: &Open) -> Vec<u8> {
-        self.offsets.truncate(open.first);
+        self.parts.truncate(open.first);
         self.depth -= 1;
         self.out.split_off(open.content)
     }
 
-    /// Puts the head in front of the elements or members.
-    fn close(&mut self, tag: u8, open: &Open, count: usize, with_offsets: bool) -> Result<()> {
+    /// Puts the head, with so many offsets, in front of the elements or members.
+    fn close(&mut self, tag: u8, open: &Open, offsets: usize) -> Result<()> {
         let content = self.out.len() - open.content;
-        let words = 1 + if with_offsets { count } else { 0 };
-        let (code, width) = width_of(|width| content + words * width)?;
-        let length = content + words * width;
-        let mut head = std::mem::take(&mut self.head);
-        head.clear();
-        head.push(tag + code);
-        let mut word = |word: u32| match width {
-            1 => head.extend(word.to_le_bytes().first()),
-            2 => head.extend(word.to_le_bytes().first_chunk::<2>().into_iter().flatten()),
-            _ => head.extend(word.to_le_bytes()),
-        };
-        word(narrow(length)?);
-        word(narrow(count)?);
-        if with_offsets {
-            self.offsets
-                .iter()
-                .skip(open.first)
-                .for_each(|offset| word(*offset));
-        }
+        let (code, width) = width_of(|width| content + (1 + offsets) * width)?;
+        let length = narrow(content + (1 + offsets) * width)?;
+        let count = narrow(self.count(open))?;
+        let head = 1 + (2 + offsets) * width;
         let end = self.out.len();
-        self.out.resize(end + head.len(), 0);
-        self.out
-            .copy_within(open.content..end, open.content + head.len());
-        if let Some(place) = self.out.get_mut(open.content..open.content + head.len()) {
-            place.copy_from_slice(&head);
+        self.out.resize(end + head, 0);
+        self.out.copy_within(open.content..end, open.content + head);
+        let parts = self.parts.iter().skip(open.first).take(offsets);
+        let words = [length, count]
+            .into_iter()
+            .chain(parts.map(|part| part.offset));
+        let place = self.out.get_mut(open.content..open.content + head);
+        if let Some([first, rest @ ..]) = place {
+            *first = tag + code;
+            for (place, word) in rest.chunks_exact_mut(width).zip(words) {
+                for (to, from) in place.iter_mut().zip(word.to_le_bytes()) {
+                    *to = from;
+                }
+            }
         }
-        self.head = head;
-        self.offsets.truncate(open.first);
+        self.parts.truncate(open.first);
         self.depth -= 1;
         Ok(())
     }

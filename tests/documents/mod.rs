@@ -1,0 +1,5 @@
+//! Documents: JSON beside typed records.
+
+mod collection;
+mod ndjson;
+mod schema;

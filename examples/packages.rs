@@ -6,6 +6,10 @@
 //! it fails where one is not true.
 
 #![allow(clippy::disallowed_methods, reason = "it tells how long things took")]
+#![allow(
+    clippy::indexing_slicing,
+    reason = "in a JSON value, what is missing is null"
+)]
 
 use std::collections::BTreeSet;
 use std::error::Error;

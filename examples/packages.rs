@@ -71,10 +71,11 @@ fn main() -> Result<()> {
     let started = Instant::now();
     let found = db.check()?;
     assert!(found.is_ok(), "{found}");
-    report(&format!("\nChecked: {found};"), found.records, started)?;
+    let took = time(started, found.records)?;
+    println!("\nChecked: {found}; in {took}");
     db.close()?;
     let size = path.metadata()?.len();
-    println!("The file has {size} bytes, the packages as text {text}");
+    println!("The file has {size} bytes, its log of 1 MiB included; the packages as text {text}");
     Ok(())
 }
 
@@ -87,7 +88,8 @@ fn import(db: &Database, file: &Path) -> Result<()> {
     };
     let started = Instant::now();
     let count = db.write(|tx| tx.documents("packages")?.import_ndjson(lines))?;
-    report(&format!("Imported {count} packages"), count, started)?;
+    let took = time(started, count)?;
+    println!("Imported {count} packages in {took}");
     assert_eq!(db.read()?.documents("packages")?.len()?, count);
     Ok(())
 }
@@ -113,28 +115,22 @@ fn read(db: &Database, key: &DocumentKey) -> Result<()> {
     let tx = db.read()?;
     let packages = tx.documents("packages")?;
     let started = Instant::now();
-    let text = packages.get(key)?.ok_or("it is gone")?.to_json()?;
-    let bytes = text.len();
-    report(
-        &format!("\n{key} is {bytes} bytes of JSON, made"),
-        1,
-        started,
-    )?;
+    let bytes = packages.get(key)?.ok_or("it is gone")?.to_json()?.len();
+    let took = started.elapsed();
+    println!("\n{key} is {bytes} bytes of JSON, made in {took:.1?}");
 
     let started = Instant::now();
     let first: Option<String> = packages.pointer(key, "/depends/0/0/name")?;
     let first = first.ok_or("it needs nothing")?;
-    report(
-        &format!("the first it needs is {first}, read alone"),
-        1,
-        started,
-    )?;
+    let took = started.elapsed();
+    println!("the first it needs is {first}, read alone in {took:.1?}");
 
     let started = Instant::now();
     let packages = tx.documents_of::<Package>("packages")?;
     let package = packages.get(key)?.ok_or("it is gone")?;
     let needs: Vec<&Dependency> = package.depends.iter().flatten().collect();
-    report(&format!("it needs {}, decoded", needs.len()), 1, started)?;
+    let (count, took) = (needs.len(), started.elapsed());
+    println!("it needs {count}, decoded in {took:.1?}");
     assert!(needs.first().is_some_and(|needed| needed.name == first));
     Ok(())
 }
@@ -152,11 +148,8 @@ fn walk(db: &Database, name: &str) -> Result<()> {
             count += u64::from(names(groups, name)?);
         }
     }
-    report(
-        &format!("\n{count} of {all} need {name}, by looking"),
-        all,
-        started,
-    )?;
+    let took = time(started, all)?;
+    println!("\n{count} of {all} need {name}, by looking in {took}");
 
     let started = Instant::now();
     let mut decoded = 0;
@@ -165,11 +158,8 @@ fn walk(db: &Database, name: &str) -> Result<()> {
         let mut needs = package.depends.iter().flatten();
         decoded += u64::from(needs.any(|needed| needed.name == name));
     }
-    report(
-        &format!("{decoded} of {all} need {name}, by decoding"),
-        all,
-        started,
-    )?;
+    let took = time(started, all)?;
+    println!("{decoded} of {all} need {name}, by decoding in {took}");
     assert_eq!(count, decoded);
     Ok(())
 }
@@ -207,11 +197,8 @@ fn install(db: &Database, name: &str) -> Result<()> {
             left.extend(groups.filter_map(|any_of| any_of.into_iter().next().map(|d| d.name)));
         }
     }
-    report(
-        &format!("{name} takes {} packages, {kib} KiB", seen.len()),
-        1,
-        started,
-    )?;
+    let (count, took) = (seen.len(), started.elapsed());
+    println!("{name} takes {count} packages, {kib} KiB in {took:.1?}");
     assert!(seen.contains("libc6") && kib > 0);
     Ok(())
 }
@@ -242,7 +229,8 @@ fn change(db: &Database, key: &DocumentKey) -> Result<()> {
         packages.update(key, |git| git["seen"]["times"] = json!(1))?;
         packages.set(key, "/seen/times", json!(2))
     })?;
-    report("patched, merged, updated and set, durably", 1, started)?;
+    let took = started.elapsed();
+    println!("patched, merged, updated and set, durably in {took:.1?}");
     let after = now(db, key)?;
     assert_eq!(after["tags"][0], "patched");
     assert_eq!(after.get("homepage"), None);
@@ -254,10 +242,8 @@ fn change(db: &Database, key: &DocumentKey) -> Result<()> {
 fn change_at_once(db: &Database, key: &DocumentKey) -> Result<()> {
     let tx = db.read()?;
     let read = tx.documents("packages")?.get(key)?.ok_or("it is gone")?;
-    db.write(|tx| {
-        tx.documents("packages")?
-            .set(key, "/summary", json!("theirs"))
-    })?;
+    let theirs = json!({"summary": "theirs"});
+    db.write(|tx| tx.documents("packages")?.merge_patch(key, &theirs))?;
 
     let mine = read.with("/summary", json!("mine"))?;
     let replaced = db.write(|tx| {
@@ -286,7 +272,8 @@ fn validate(db: &Database) -> Result<()> {
         set => set?,
     }
     let all = db.read()?.documents("packages")?.len()?;
-    report("\nAll packages fit the JSON Schema, checked", all, started)?;
+    let took = time(started, all)?;
+    println!("\nAll packages fit the JSON Schema, checked in {took}");
 
     let depends = json!([[{"name": "libc6"}, {"name": 6}]]);
     let bad = json!({"_id": "bad@1", "name": "bad", "version": "1", "depends": depends});
@@ -342,7 +329,8 @@ fn export(db: &Database) -> Result<usize> {
     let mut text = Vec::new();
     let started = Instant::now();
     let count = db.read()?.documents("packages")?.export_ndjson(&mut text)?;
-    report(&format!("\nExported {count} packages"), count, started)?;
+    let took = time(started, count)?;
+    println!("\nExported {count} packages in {took}");
 
     let copy = Database::in_memory()?;
     let imported = copy.write(|tx| tx.documents("packages")?.import_ndjson(text.as_slice()))?;
@@ -368,12 +356,9 @@ fn refused_as<T>(kind: ErrorKind, outcome: larder::Result<T>) -> Result<String> 
     }
 }
 
-/// Tells how long something took, and each of many.
-fn report(what: &str, count: u64, started: Instant) -> Result<()> {
+/// How long something took, and each of many.
+fn time(started: Instant, count: u64) -> Result<String> {
     let took = started.elapsed();
-    match u32::try_from(count)? {
-        0 | 1 => println!("{what} in {took:.1?}"),
-        count => println!("{what} in {took:.1?}, {:.1?} each", took / count),
-    }
-    Ok(())
+    let each = took / u32::try_from(count.max(1))?;
+    Ok(format!("{took:.1?}, {each:.1?} each"))
 }

@@ -10,6 +10,8 @@
     clippy::pedantic,
     clippy::disallowed_methods,
     clippy::indexing_slicing,
+    clippy::manual_is_multiple_of,
+    clippy::unwrap_used,
     reason = "a benchmark measures time, and stops where its own numbers are wrong"
 )]
 
@@ -208,7 +210,7 @@ fn main() -> Result<()> {
         1.5,
         |i| {
             Document::of(&orders[i % DOCUMENTS])
-                .map(|document| black_box(document))
+                .map(black_box)
                 .is_ok()
                 .into()
         },
@@ -237,7 +239,7 @@ fn main() -> Result<()> {
         0.0,
         |i| {
             Document::from_json(&texts[i % DOCUMENTS])
-                .map(|document| black_box(document))
+                .map(black_box)
                 .is_ok()
                 .into()
         },

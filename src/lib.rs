@@ -1,16 +1,17 @@
-//! Larder is an embedded, local-first storage engine: typed collections with secondary indexes and
-//! plain key-value buckets, in one ACID transaction, in one file.
+//! Larder is an embedded, local-first storage engine: typed collections with secondary indexes, JSON
+//! documents and plain key-value buckets, in one ACID transaction, in one file.
 //!
 //! - [`record`] makes a struct a record; [`Database`] opens a file and begins transactions.
 //! - In a transaction, [`Collection`] reads and [`CollectionMut`] changes the records of a type;
-//!   [`Bucket`] holds bytes under ordered keys.
+//!   [`Documents`] and [`DocumentsMut`] hold JSON, [`DocumentsOf`] what serde can write; [`Bucket`]
+//!   holds bytes under ordered keys.
 //! - What was acknowledged is there: a commit is durable when it returns.
 //! - What is read is what was written: every block of the file is verified when it is read, and
 //!   encrypted when it was created with a passphrase or key.
 //! - Everything fallible returns the one [`Error`], whose [`kind`](Error::kind) tells what to do.
 //!
-//! Features: `keychain` keeps a file's key in the keychain of the operating system; `testing` is for
-//! this crate's own tests.
+//! Features: `json-schema` validates documents by a JSON Schema; `keychain` keeps a file's key in the
+//! keychain of the operating system; `testing` is for this crate's own tests.
 //!
 //! ```
 //! use larder::{Database, record};

@@ -151,7 +151,8 @@ impl<'a> Document<'a> {
     }
 
     /// The document with the value that a JSON Pointer leads to put in place: an element or member
-    /// that is there is replaced, a member that is not comes.
+    /// that is there is replaced, a member that is not comes. To add an element to a list, use
+    /// [`patch`](Document::patch).
     ///
     /// # Errors
     /// [`NotFound`](crate::ErrorKind::NotFound) where there is no such place.

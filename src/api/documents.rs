@@ -23,6 +23,8 @@ use crate::store::{ALL, Bounds, Bytes, Range};
 
 /// The documents of a collection in one transaction, ordered by their keys.
 ///
+/// A collection that does not exist, by a name that is written wrongly for instance, reads as empty.
+///
 /// Keys are given as they are: `"intro"`, `42`, a `Uuid`; see [`DocumentKey`]. Ranges are std ranges of
 /// those, or a [`KeyRange`].
 ///

@@ -144,6 +144,31 @@ impl DocumentsMut<'_> {
         })
     }
 
+    /// Like [`update`](DocumentsMut::update), with a closure that may refuse: then the document stays as
+    /// it is.
+    ///
+    /// # Errors
+    /// The closure's, and those of `update`.
+    pub fn try_update<Q: AsKey<DocumentKey>, E: From<Error>>(
+        &mut self,
+        key: Q,
+        change: impl FnOnce(&mut serde_json::Value) -> Result<(), E>,
+    ) -> Result<(), E> {
+        let mut refused = None;
+        let result = self.change(key, "try_update", |document| {
+            document.changed(|value| {
+                change(value).map_err(|error| {
+                    refused = Some(error);
+                    Error::invalid("the closure refused the change")
+                })
+            })
+        });
+        match refused {
+            Some(error) => Err(error),
+            None => Ok(result?),
+        }
+    }
+
     /// Changes the document with that key by a JSON Merge Patch; see
     /// [`Document::merge_patch`].
     ///

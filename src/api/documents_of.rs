@@ -10,6 +10,7 @@ use super::documents::{DocumentIter, DocumentView, Documents};
 use super::documents_mut::DocumentsMut;
 use crate::base::Result;
 use crate::codec::key::{AsKey, DocumentKey, KeyPrefix, KeyRange};
+use crate::codec::value::keep::keep_unknown;
 use crate::collection::document::at;
 
 /// The documents of a collection in one transaction, as values of a type that serde reads and writes.
@@ -90,6 +91,19 @@ macro_rules! reading {
                     .transpose()
             }
 
+            /// The value with that key, and the revision that
+            /// [`replace_if`](DocumentsOfMut::replace_if) asks for.
+            pub fn get_with_revision<Q: AsKey<DocumentKey>>(
+                &self,
+                key: Q,
+            ) -> Result<Option<(T, u64)>> {
+                let Some(document) = self.documents.get(key)? else {
+                    return Ok(None);
+                };
+                let value = decode(&self.documents.name, &document)?;
+                Ok(Some((value, document.revision())))
+            }
+
             /// Whether there is a value with that key.
             pub fn contains<Q: AsKey<DocumentKey>>(&self, key: Q) -> Result<bool> {
                 self.documents.contains(key)
@@ -162,8 +176,8 @@ impl<T: Serialize + DeserializeOwned> DocumentsOfMut<'_, T> {
         self.documents.insert_at(key, Encoded(value))
     }
 
-    /// Adds a value under a key, or replaces the one that is there; says whether there was one. See
-    /// [`DocumentsMut::put`].
+    /// Adds a value under a key, or replaces the whole document that is there; says whether there was
+    /// one. See [`DocumentsMut::put`].
     pub fn put<Q: AsKey<DocumentKey>>(&mut self, key: Q, value: &T) -> Result<bool> {
         self.documents.put(key, Encoded(value))
     }
@@ -179,7 +193,8 @@ impl<T: Serialize + DeserializeOwned> DocumentsOfMut<'_, T> {
         self.documents.replace_if(revision, key, Encoded(value))
     }
 
-    /// Changes the value with that key.
+    /// Changes the value with that key. Members of the document that the type does not know stay as
+    /// they are.
     ///
     /// # Errors
     /// [`NotFound`](crate::ErrorKind::NotFound) when there is none; those of
@@ -191,8 +206,12 @@ impl<T: Serialize + DeserializeOwned> DocumentsOfMut<'_, T> {
     ) -> Result<()> {
         self.documents.change(key, "update", |document| {
             let mut value: T = document.decode()?;
+            let known = Document::of(&value)?;
             change(&mut value);
-            Document::of(&value)
+            let new = Document::of(&value)?;
+            let mut bytes = Vec::with_capacity(document.size());
+            keep_unknown(document.root(), known.root(), new.root(), &mut bytes)?;
+            Ok(Document::owned(bytes))
         })
     }
 

@@ -60,10 +60,7 @@ pub trait Readable: sealed::Sealed {
 
     /// The documents of that name, as values of a type. A collection that does not exist reads as
     /// empty.
-    fn documents_of<T: Serialize + DeserializeOwned>(
-        &self,
-        name: &str,
-    ) -> Result<DocumentsOf<'_, T>> {
+    fn documents_of<T: DeserializeOwned>(&self, name: &str) -> Result<DocumentsOf<'_, T>> {
         Ok(DocumentsOf::new(self.documents(name)?))
     }
 }
@@ -132,10 +129,7 @@ impl ReadTx {
     ///
     /// # Errors
     /// Those of [`documents`](ReadTx::documents).
-    pub fn documents_of<T: Serialize + DeserializeOwned>(
-        &self,
-        name: &str,
-    ) -> Result<DocumentsOf<'_, T>> {
+    pub fn documents_of<T: DeserializeOwned>(&self, name: &str) -> Result<DocumentsOf<'_, T>> {
         Readable::documents_of(self, name)
     }
 }

@@ -163,7 +163,7 @@ pub(crate) fn taken(index: &Index) -> Error {
 pub(crate) fn exists() -> Error {
     Error::new(
         ErrorKind::Conflict,
-        "a record with that key exists already; use `put` to replace it",
+        "that key exists already; use `put` to replace what is there",
     )
 }
 
@@ -176,9 +176,7 @@ fn check_expectation(info: &Records, expect: Expect, revision: Option<u64>) -> R
         )),
         (Expect::Revision(expected), Some(found)) if expected != found => Err(Error::new(
             ErrorKind::Conflict,
-            format!(
-                "the record has revision {found}, not {expected}: it was changed since it was read"
-            ),
+            format!("it has revision {found}, not {expected}: it was changed since it was read"),
         )),
         _ => Ok(()),
     }

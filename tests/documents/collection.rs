@@ -258,6 +258,95 @@ fn documents_of_a_type_are_what_they_were_and_nothing_is_added_to_them() {
     );
 }
 
+/// A small struct for reading, once used for an update, took everything else out of the document.
+#[test]
+fn what_a_type_does_not_know_survives_its_updates() {
+    #[derive(Serialize, Deserialize)]
+    struct Small {
+        #[serde(skip_serializing_if = "Option::is_none")]
+        stars: Option<u32>,
+        by: Author,
+        tags: Vec<String>,
+    }
+    #[derive(Serialize, Deserialize)]
+    struct Author {
+        name: String,
+    }
+    let db = db();
+    let text = r#"{"_id":"n","z":[1],"by":{"since":1999,"name":"A","pets":{"cat":1}},"stars":3,"tags":["x"],"a":null}"#;
+    db.write(|tx| {
+        let mut notes = tx.documents("notes")?;
+        notes.insert(Document::from_json(text)?)
+    })
+    .unwrap();
+    db.write(|tx| {
+        tx.documents_of::<Small>("notes")?.update("n", |note| {
+            note.stars = None;
+            note.by.name = "B".into();
+            note.tags.push("y".into());
+        })
+    })
+    .unwrap();
+    let tx = db.read().unwrap();
+    assert_eq!(
+        tx.documents("notes")
+            .unwrap()
+            .get("n")
+            .unwrap()
+            .unwrap()
+            .to_json()
+            .unwrap(),
+        r#"{"_id":"n","z":[1],"by":{"since":1999,"name":"B","pets":{"cat":1}},"tags":["x","y"],"a":null}"#
+    );
+    let (small, revision) = tx
+        .documents_of::<Small>("notes")
+        .unwrap()
+        .get_with_revision("n")
+        .unwrap()
+        .unwrap();
+    assert_eq!((small.stars, small.by.name.as_str()), (None, "B"));
+    db.write(|tx| {
+        tx.documents_of::<Small>("notes")?
+            .replace_if(revision, "n", &small)
+    })
+    .unwrap();
+    let tx = db.read().unwrap();
+    assert_eq!(
+        tx.documents("notes")
+            .unwrap()
+            .get("n")
+            .unwrap()
+            .unwrap()
+            .to_json()
+            .unwrap(),
+        r#"{"by":{"name":"B"},"tags":["x","y"]}"#
+    );
+}
+
+#[test]
+fn a_closure_that_refuses_leaves_the_document_as_it_is() {
+    let db = db();
+    db.write(|tx| {
+        let mut notes = tx.documents("notes")?;
+        notes.put("n", json!({"stars": 1}))?;
+        let error = notes
+            .try_update("n", |note| {
+                note["stars"] = json!(2);
+                Err(Document::from_json("{").unwrap_err())
+            })
+            .unwrap_err();
+        assert!(error.to_string().contains("EOF"), "{error}");
+        assert_eq!(notes.pointer("n", "/stars")?, Some(1));
+        notes.try_update("n", |note| {
+            note["stars"] = json!(2);
+            Ok::<_, larder::Error>(())
+        })?;
+        assert_eq!(notes.pointer("n", "/stars")?, Some(2));
+        Ok(())
+    })
+    .unwrap();
+}
+
 #[test]
 fn a_document_is_replaced_only_as_it_was_read() {
     let db = db();

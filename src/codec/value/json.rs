@@ -73,7 +73,12 @@ pub(crate) fn encode_text(text: &[u8], out: &mut Vec<u8>) -> Result<()> {
             Cow::Owned(_) => parse(text, &mut Vec::new()).err().unwrap_or(error),
             Cow::Borrowed(_) => error,
         };
-        Error::invalid("the JSON text is refused").because(error)
+        // A text of one line, such as one of many in a file, has no lines to count.
+        let mut why = error.to_string();
+        if !text.trim_ascii().contains(&b'\n') {
+            why = why.replace(" at line 1 column ", " at column ");
+        }
+        Error::invalid("the JSON text is refused").because(why)
     })
 }
 

@@ -37,6 +37,7 @@
 
 mod de;
 pub(crate) mod json;
+pub(crate) mod keep;
 pub(crate) mod pointer;
 pub(crate) mod read;
 mod ser;

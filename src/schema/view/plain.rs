@@ -1,6 +1,6 @@
 //! How is a value taken for what it is expected to be?
 
-use super::ValueRef;
+use super::{ListRef, MapRef, ValueRef};
 use crate::base::Result;
 
 impl<'a> ValueRef<'a> {
@@ -75,6 +75,24 @@ impl<'a> ValueRef<'a> {
     pub fn as_bytes(&self) -> Option<&'a [u8]> {
         match self {
             Self::Bytes(bytes) => Some(bytes),
+            _ => None,
+        }
+    }
+
+    /// The list that it is.
+    #[must_use]
+    pub fn as_list(&self) -> Option<ListRef<'a>> {
+        match self {
+            Self::List(list) => Some(*list),
+            _ => None,
+        }
+    }
+
+    /// The map, or the object of a document, that it is.
+    #[must_use]
+    pub fn as_map(&self) -> Option<MapRef<'a>> {
+        match self {
+            Self::Map(map) => Some(*map),
             _ => None,
         }
     }

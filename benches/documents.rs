@@ -4,6 +4,7 @@
 //! have: text, numbers, times as text, a list of objects. The other side is `serde_json` over the same
 //! orders. `cargo bench --bench documents` plays both in short alternating rounds and prints the medians
 //! of their ratios, which is what the targets are about: absolute times of a busy machine mean little.
+//! Words behind `--` choose the lines that have them all in their names.
 //! (This crate's own builds turn on `serde_json/float_roundtrip`; there is one float in each order.)
 
 #![allow(
@@ -276,6 +277,10 @@ fn key(i: usize) -> u64 {
 
 /// Plays both sides in alternating rounds and prints how many times as fast the first is.
 fn duel(name: &str, target: f64, ours: impl Fn(usize) -> usize, theirs: impl Fn(usize) -> usize) {
+    let chosen = |word: String| word.starts_with("--") || name.contains(&word);
+    if !std::env::args().skip(1).all(chosen) {
+        return;
+    }
     let round = |work: &dyn Fn(usize) -> usize, count: usize, start: usize| {
         let begun = Instant::now();
         for i in 0..count {

@@ -1,0 +1,3 @@
+//! Documents, from outside.
+
+mod patches;

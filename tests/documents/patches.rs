@@ -84,7 +84,7 @@ struct Plan {
 }
 
 fn plan() -> impl Strategy<Value = Plan> {
-    let steps = || prop::collection::vec(any::<u8>(), 0..5);
+    let steps = || prop::collection::vec(any::<u8>(), 1..5);
     (0..60_u8, steps(), steps(), tree()).prop_map(|(kind, from, path, value)| Plan {
         kind,
         from,
@@ -105,10 +105,11 @@ fn place(root: &Value, steps: &[u8]) -> String {
             _ => Vec::new(),
         };
         let step = usize::from(*step);
-        if step >= 250 || (there.is_empty() && step < 200) {
+        let is_enough = step >= 210 && !pointer.is_empty();
+        if is_enough || (there.is_empty() && step < 190) {
             return pointer;
         }
-        let token = if there.is_empty() || step >= 215 {
+        let token = if there.is_empty() || step % 16 == 7 {
             nowhere[step % nowhere.len()].to_owned()
         } else {
             there[step % there.len()].clone()

@@ -384,11 +384,11 @@ proptest! {
         let mut seen = tree.value();
         for plan in &plans {
             let operation = operation(plan, &seen);
-            if let Some(mut value) = state.take() {
-                if apply(&mut value, &operation).is_some() {
-                    seen = value.clone();
-                    state = Some(value);
-                }
+            if let Some(mut value) = state.take()
+                && apply(&mut value, &operation).is_some()
+            {
+                seen = value.clone();
+                state = Some(value);
             }
             operations.push(operation);
         }

@@ -231,6 +231,7 @@ pub trait IntoDocument: sealed::Sealed {
 }
 
 mod sealed {
+    /// Nobody else says what a document is.
     pub trait Sealed {}
 }
 

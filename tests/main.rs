@@ -29,6 +29,7 @@ mod power;
 mod records;
 mod registration;
 mod scenarios;
+mod suites;
 mod support;
 mod tidy;
 mod together;

@@ -4,6 +4,7 @@ use std::fmt;
 
 use serde::{Deserialize, Serialize};
 
+use super::patch;
 use crate::base::{Error, ErrorKind, Result};
 use crate::codec::value::json::{encode_text, encode_value, encode_value_like};
 use crate::codec::value::read::Node;
@@ -131,23 +132,22 @@ impl<'a> Document<'a> {
 
     /// The document changed by a JSON Merge Patch (RFC 7396): members that are null in the patch go,
     /// the others come or are replaced, objects are merged.
-    pub fn merge_patch(&self, patch: &serde_json::Value) -> Result<Document<'static>> {
+    pub fn merge_patch(&self, changes: &serde_json::Value) -> Result<Document<'static>> {
         self.changed(|value| {
-            json_patch::merge(value, patch);
+            patch::merge(value, changes);
             Ok(())
         })
     }
 
-    /// The document changed by a JSON Patch (RFC 6902): all of its operations, or an error.
+    /// The document changed by a JSON Patch (RFC 6902): all of its operations, or an error. The patch
+    /// sees the document as the JSON value that it is: bytes, for instance, as `{"$bytes": ..}`.
     ///
     /// # Errors
     /// [`Conflict`](crate::ErrorKind::Conflict) where a `test` fails;
     /// [`Invalid`](crate::ErrorKind::Invalid) where the patch is none, or an operation cannot be done:
     /// it names which.
-    pub fn patch(&self, patch: &serde_json::Value) -> Result<Document<'static>> {
-        let patch: json_patch::Patch = Deserialize::deserialize(patch)
-            .map_err(|error| Error::invalid("this is no JSON Patch (RFC 6902)").because(error))?;
-        self.changed(|value| json_patch::patch(value, &patch).map_err(patch_failed))
+    pub fn patch(&self, operations: &serde_json::Value) -> Result<Document<'static>> {
+        self.changed(|value| patch::patch(value, operations))
     }
 
     /// The document with the value that a JSON Pointer leads to put in place: an element or member
@@ -219,14 +219,6 @@ impl<'a> Document<'a> {
 /// Room for a document of usual size, so that it does not move while it grows.
 const BYTES_EXPECTED: usize = 512;
 
-fn patch_failed(error: json_patch::PatchError) -> Error {
-    let kind = match error.kind {
-        json_patch::PatchErrorKind::TestFailed => ErrorKind::Conflict,
-        _ => ErrorKind::Invalid,
-    };
-    Error::new(kind, "the patch cannot be applied").because(error)
-}
-
 /// Documents are equal that have the same values, their members in the same order.
 impl PartialEq<Document<'_>> for Document<'_> {
     fn eq(&self, other: &Document<'_>) -> bool {
@@ -251,6 +243,7 @@ pub trait IntoDocument: sealed::Sealed {
 }
 
 mod sealed {
+    /// Nobody else says what a document is.
     pub trait Sealed {}
 }
 

@@ -16,6 +16,7 @@ mod iter;
 #[cfg(feature = "keychain")]
 mod keychain;
 mod ndjson;
+mod patch;
 mod register;
 mod scrub;
 #[cfg(feature = "testing")]

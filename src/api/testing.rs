@@ -3,8 +3,10 @@
 
 use super::builder::Builder;
 use super::database::Database;
+use super::document::Document;
 use crate::base::Result;
 use crate::base::sync::Arc;
+use crate::codec::value::validate::validate;
 pub use crate::store::{
     Access, CipherKind, Control, Controls, Disk, OpenError, Volume, sealed_backend,
 };
@@ -84,4 +86,10 @@ pub fn put_raw(db: &Database, table: &str, key: &[u8], value: Option<&[u8]>) -> 
         transaction.open_table(table)?.change(key, value)?;
         store.commit_durably(transaction)
     })
+}
+
+/// The document that lies in these bytes, whatever they are, and whether they are one.
+pub fn document_of(bytes: Vec<u8>) -> (Document<'static>, Result<()>) {
+    let valid = validate(&bytes);
+    (Document::owned(bytes), valid)
 }

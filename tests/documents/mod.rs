@@ -2,4 +2,5 @@
 
 mod collection;
 mod ndjson;
+mod patches;
 mod schema;

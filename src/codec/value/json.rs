@@ -26,7 +26,7 @@ use base64::engine::general_purpose::STANDARD;
 use serde::de::{self, DeserializeSeed, Deserializer, MapAccess, SeqAccess, Visitor};
 
 use super::Failure;
-use super::read::{Node, Value, text_at};
+use super::read::{Array, Node, Value, text_at};
 use super::write::{Open, Writer};
 use crate::base::{Error, Result};
 use crate::codec::timestamp::Timestamp;
@@ -127,9 +127,10 @@ fn write_like(
     match (value, like.map(Node::read).transpose()?) {
         (serde_json::Value::Array(elements), Some(Value::Array(like))) => {
             let open = writer.begin()?;
+            let like = beside(elements, &like)?;
             for (i, element) in elements.iter().enumerate() {
                 writer.element(&open)?;
-                write_like(element, like.get(i)?, writer)?;
+                write_like(element, like.get(i).copied().flatten(), writer)?;
             }
             writer.end_array(&open)
         }
@@ -157,6 +158,71 @@ fn write_like(
         _ => Seed::new(writer)
             .deserialize(value)
             .map_err(|error| Error::invalid("the JSON value is refused").because(error)),
+    }
+}
+
+/// For each element the one of `like` that it was: where some came or went, those in front of them
+/// and those behind are the same as before.
+fn beside<'a>(elements: &[serde_json::Value], like: &Array<'a>) -> Result<Vec<Option<Node<'a>>>> {
+    let before: Vec<Node<'a>> = like.iter().collect::<Result<_>>()?;
+    let (now, then) = (elements.len(), before.len());
+    let mut back = 0;
+    if now != then {
+        let mut front = 0;
+        while let (Some(element), Some(node)) = (elements.get(front), before.get(front))
+            && same(element, *node)?
+        {
+            front += 1;
+        }
+        let most = now.min(then) - front;
+        for (element, node) in elements.iter().rev().zip(before.iter().rev()).take(most) {
+            if !same(element, *node)? {
+                break;
+            }
+            back += 1;
+        }
+    }
+    let at = |i: usize| match (now - i <= back, i + back < then) {
+        (true, _) => before.get(i + then - now),
+        (false, true) => before.get(i),
+        (false, false) => None,
+    };
+    Ok((0..now).map(|i| at(i).copied()).collect())
+}
+
+/// Whether a JSON value is that of a document, whatever the order of members.
+fn same(value: &serde_json::Value, node: Node<'_>) -> Result<bool> {
+    match (value, node.read()?) {
+        (serde_json::Value::String(a), Value::String(b)) => Ok(a == b),
+        (serde_json::Value::Array(a), Value::Array(b)) => {
+            if a.len() != b.len() {
+                return Ok(false);
+            }
+            for (a, b) in a.iter().zip(b.iter()) {
+                if !same(a, b?)? {
+                    return Ok(false);
+                }
+            }
+            Ok(true)
+        }
+        (serde_json::Value::Object(a), Value::Object(b)) if !says_what_json_cannot(a) => {
+            if a.len() != b.len() {
+                return Ok(false);
+            }
+            for member in b.iter() {
+                let (key, b) = member?;
+                match a.get(key) {
+                    Some(a) if same(a, b)? => {}
+                    _ => return Ok(false),
+                }
+            }
+            Ok(true)
+        }
+        (_, Value::Array(_) | Value::Object(_)) => Ok(false),
+        _ => {
+            let mut encoded = Vec::new();
+            Ok(encode_value(value, &mut encoded).is_ok() && encoded == node.encoded()?)
+        }
     }
 }
 

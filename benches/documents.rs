@@ -111,10 +111,10 @@ fn order(i: usize) -> Order {
                 country: "HR".into(),
             },
         },
-        lines: (0..5).map(line).collect(),
+        lines: (0..6).map(line).collect(),
         total_cents: n * 97 % 100_000,
         weight_kg: (n % 400) as f64 / 8.0,
-        note: (i % 4 == 0).then(|| "Please leave it with the neighbours".into()),
+        note: (i % 4 != 0).then(|| "Please leave it with the neighbours".into()),
         tags: ["gift", "express", "regular"]
             .iter()
             .take(i % 3 + 1)

@@ -463,7 +463,7 @@ fn with_own_or_new_key(body: Vec<u8>) -> Result<(DocumentKey, Vec<u8>)> {
 fn with_member_in_front(object: &Object<'_>, key: &str, value: &[u8]) -> Result<Vec<u8>> {
     let mut out = Vec::new();
     let mut writer = Writer::new(&mut out);
-    let open = writer.begin()?;
+    let open = writer.begin_object(0)?;
     writer.member(&open, key)?;
     writer.encoded(value);
     for member in object.iter() {

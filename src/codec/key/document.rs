@@ -249,15 +249,15 @@ fn decode_behind_tag(tag: u8, input: &mut KeyReader<'_>, writer: &mut Writer<'_>
         },
         TIMESTAMP => writer.timestamp(Timestamp::from_micros(decode_i64(input)?)),
         LIST => {
-            let list = writer.begin()?;
+            let list = writer.begin_array(0)?;
             while let Some(tag) = next_tag(input)? {
-                writer.element(&list)?;
+                writer.element(&list);
                 decode_behind_tag(tag, input, writer)?;
             }
             writer.end_array(&list)?;
         }
         OBJECT => {
-            let object = writer.begin()?;
+            let object = writer.begin_object(0)?;
             while let Some(tag) = next_tag(input)? {
                 writer.member(&object, &decode_string(input)?)?;
                 decode_behind_tag(tag, input, writer)?;

@@ -126,10 +126,10 @@ fn write_like(
 ) -> Result<()> {
     match (value, like.map(Node::read).transpose()?) {
         (serde_json::Value::Array(elements), Some(Value::Array(like))) => {
-            let open = writer.begin()?;
+            let open = writer.begin_array(0)?;
             let like = beside(elements, &like)?;
             for (i, element) in elements.iter().enumerate() {
-                writer.element(&open)?;
+                writer.element(&open);
                 write_like(element, like.get(i).copied().flatten(), writer)?;
             }
             writer.end_array(&open)
@@ -137,7 +137,7 @@ fn write_like(
         (serde_json::Value::Object(members), Some(Value::Object(like)))
             if !says_what_json_cannot(members) =>
         {
-            let open = writer.begin()?;
+            let open = writer.begin_object(0)?;
             let mut write = |key: &str, value, like| {
                 writer.member(&open, key)?;
                 write_like(value, like, writer)
@@ -382,14 +382,14 @@ impl<'de> Visitor<'de> for Seed<'_, '_> {
 
     fn visit_seq<A: SeqAccess<'de>>(self, mut source: A) -> std::result::Result<(), A::Error> {
         let writer = self.writer;
-        let open = writer.begin().map_err(refused)?;
+        let open = writer.begin_array(0).map_err(refused)?;
         while source.next_element_seed(Element(writer, &open))?.is_some() {}
         writer.end_array(&open).map_err(refused)
     }
 
     fn visit_map<A: MapAccess<'de>>(self, mut source: A) -> std::result::Result<(), A::Error> {
         let Self { writer, literal } = self;
-        let open = writer.begin().map_err(refused)?;
+        let open = writer.begin_object(0).map_err(refused)?;
         let (mut last, mut seen) = (None, false);
         while let Some(form) = source.next_key_seed(Key(writer, &open))? {
             let within_literal = form == Some(LITERAL) && !literal;
@@ -419,7 +419,7 @@ impl<'de> DeserializeSeed<'de> for Element<'_, '_> {
     type Value = ();
 
     fn deserialize<D: Deserializer<'de>>(self, source: D) -> std::result::Result<(), D::Error> {
-        self.0.element(self.1).map_err(refused)?;
+        self.0.element(self.1);
         Seed::new(self.0).deserialize(source)
     }
 }

@@ -44,7 +44,7 @@ fn write_object(
     new: &Object<'_>,
     writer: &mut Writer<'_>,
 ) -> Result<()> {
-    let open = writer.begin()?;
+    let open = writer.begin_object(0)?;
     for member in old.iter() {
         let (key, old) = member?;
         match (known.get(key)?, new.get(key)?) {

@@ -19,14 +19,16 @@
 //! 18 .. 1A  array                         length, count, count offsets, the elements
 //! 1C .. 1E  array of elements of          length, count, the elements
 //!           one size
-//! 20 .. 22  object                        length, count, count offsets, the members
+//! 20 .. 22  object                        length, count, count hashes, count offsets, the members
 //! 40 .. 7F  string of 0 to 63 bytes       UTF-8
 //! 80 .. FF  integer 0 to 127
 //! ```
-//! A member is its key, a string, and its value. Elements and members lie one behind the other in
-//! their own order. An offset counts from the first of them: an array's are those of its elements in
-//! order; an object's are those of its members in the order of their keys, shorter ones first, those of
-//! one length by their bytes, no key twice. The length is that of everything behind it.
+//! A member is its key, a string, and its value; no key is there twice. Elements and members lie one
+//! behind the other in their own order. An offset counts from the first of them, and has the width; a
+//! hash is one byte ([`read::hash`]). Those of an array, and of an object of up to 32 members, are in the
+//! order of the elements and members; those of a larger object in the order of the hashes, those of one
+//! hash in that of the keys, shorter ones first, then by their bytes. The length is that of everything
+//! behind it.
 //!
 //! - Containers are at most 127 deep, so that values are at most 128 deep, as in `serde_json`.
 //! - Who writes ([`write`]) writes exactly one form of each value. Who reads ([`read`]) takes each

@@ -1,6 +1,12 @@
 //! What stands in a document? Read step by step, each with a bounds check, nothing decoded before
 //! it is asked for.
 
+#![expect(
+    clippy::inline_always,
+    reason = "the steps of a search hand each other small structs: in memory, the next step waits for \
+              each, which is half of the time"
+)]
+
 use std::cmp::Ordering;
 
 use super::CONTAINERS_DEEP_MAX;
@@ -11,13 +17,17 @@ use super::write::{
 use crate::base::{Error, Result};
 use crate::codec::timestamp::Timestamp;
 
+/// The last of the three tags of an object.
+const OBJECT_LAST: u8 = OBJECT + 2;
+
 /// A value that was not looked at yet.
 #[derive(Clone, Copy)]
 pub(crate) struct Node<'a> {
     /// From its tag on, up to the end of what holds it.
     bytes: &'a [u8],
-    /// How many containers it lies in.
-    depth: u8,
+    /// How many containers it lies in. As wide as the rest: a handle with padding is copied in parts,
+    /// and waits for them.
+    depth: usize,
 }
 
 /// A value, one step deep.
@@ -39,38 +49,32 @@ pub(crate) enum Value<'a> {
 
 /// The elements of an array.
 #[derive(Clone, Copy)]
-pub(crate) struct Array<'a> {
-    count: usize,
-    /// `None`: all elements have one size.
-    offsets: Option<Offsets<'a>>,
-    content: &'a [u8],
-    depth: u8,
-}
+pub(crate) struct Array<'a>(Parts<'a>);
 
 /// The members of an object.
 #[derive(Clone, Copy)]
-pub(crate) struct Object<'a> {
-    count: usize,
-    offsets: Offsets<'a>,
-    content: &'a [u8],
-    depth: u8,
-}
+pub(crate) struct Object<'a>(Parts<'a>);
 
+/// What a container holds.
 #[derive(Clone, Copy)]
-struct Offsets<'a> {
+struct Parts<'a> {
+    /// Hashes, offsets, and the elements or members, as far as there are any.
     bytes: &'a [u8],
-    width: usize,
+    count: u32,
+    /// Where the offsets begin.
+    offsets: u32,
+    /// Where the elements or members begin.
+    content: u32,
+    /// Of an offset, in bytes; 0 where all elements have one size.
+    width: u16,
+    /// How many containers they lie in.
+    depth: u16,
 }
 
 impl<'a> Node<'a> {
     /// The document that these bytes are.
     pub(crate) fn root(bytes: &'a [u8]) -> Self {
         Self { bytes, depth: 0 }
-    }
-
-    /// How many containers it lies in.
-    pub(super) fn depth(self) -> usize {
-        usize::from(self.depth)
     }
 
     /// The bytes of this value alone.
@@ -100,13 +104,13 @@ impl<'a> Node<'a> {
     }
 
     /// The value itself, one step deep.
-    #[inline]
+    #[inline(always)]
     pub(crate) fn read(self) -> Result<Value<'a>> {
         self.read_with_size().map(|(value, _)| value)
     }
 
     /// The value itself, one step deep, and how many bytes it takes.
-    #[inline]
+    #[inline(always)]
     fn read_with_size(self) -> Result<(Value<'a>, usize)> {
         let tag = self.tag()?;
         Ok(match tag {
@@ -140,22 +144,22 @@ impl<'a> Node<'a> {
     }
 
     /// The object that this is, `None` where it is something else.
-    #[inline]
+    #[inline(always)]
     pub(crate) fn object(self) -> Result<Option<Object<'a>>> {
         match self.tag()? {
-            OBJECT..=0x22 => match self.read()? {
-                Value::Object(object) => Ok(Some(object)),
-                _ => Ok(None),
-            },
+            tag @ OBJECT..=OBJECT_LAST => {
+                let parts = self.parts(&self.run(tag)?)?;
+                Ok(Some(Object(parts)))
+            }
             _ => Ok(None),
         }
     }
 
     /// Where what lies behind the tag and its length begins, and how long it is.
-    #[inline]
+    #[inline(always)]
     fn run(self, tag: u8) -> Result<Run> {
         let (kind, width) = kind_and_width(tag)?;
-        let length = word(self.bytes, 1, width).ok_or_else(outside)?;
+        let length = word(self.bytes, 1, width.into()).ok_or_else(outside)?;
         Ok(Run {
             kind,
             width,
@@ -164,49 +168,47 @@ impl<'a> Node<'a> {
     }
 
     fn read_run(self, run: &Run) -> Result<Value<'a>> {
-        let Run { kind, width, .. } = *run;
-        let inside = self.bytes.get(1 + width..run.end()?).ok_or_else(outside)?;
-        match kind {
-            STRING => return Ok(Value::String(utf8(inside)?)),
-            BYTES => return Ok(Value::Bytes(inside)),
-            _ => {}
+        match run.kind {
+            STRING => Ok(Value::String(utf8(self.inside(run)?)?)),
+            BYTES => Ok(Value::Bytes(self.inside(run)?)),
+            OBJECT => Ok(Value::Object(Object(self.parts(run)?))),
+            _ => Ok(Value::Array(Array(self.parts(run)?))),
         }
-        if self.depth() >= CONTAINERS_DEEP_MAX {
+    }
+
+    #[inline(always)]
+    fn inside(self, run: &Run) -> Result<&'a [u8]> {
+        let inside = self.bytes.get(1 + usize::from(run.width)..run.end()?);
+        inside.ok_or_else(outside)
+    }
+
+    #[inline(always)]
+    fn parts(self, run: &Run) -> Result<Parts<'a>> {
+        let (inside, width) = (self.inside(run)?, usize::from(run.width));
+        if self.depth >= CONTAINERS_DEEP_MAX {
             return Err(too_deep());
         }
-        let depth = self.depth + 1;
         let count = word(inside, 0, width).ok_or_else(outside)?;
-        let behind = inside.get(width..).ok_or_else(outside)?;
-        if kind == EVEN_ARRAY {
-            return Ok(Value::Array(Array {
-                count,
-                offsets: None,
-                content: behind,
-                depth,
-            }));
-        }
-        let table = count.checked_mul(width);
-        let (table, content) = table
-            .and_then(|table| behind.split_at_checked(table))
-            .ok_or_else(outside)?;
-        let offsets = Offsets {
-            bytes: table,
-            width,
+        let bytes = inside.get(width..).ok_or_else(outside)?;
+        let (hashes, offset) = match run.kind {
+            OBJECT => (count, run.width),
+            ARRAY => (0, run.width),
+            _ => (0, 0),
         };
-        Ok(if kind == ARRAY {
-            Value::Array(Array {
-                count,
-                offsets: Some(offsets),
-                content,
-                depth,
-            })
-        } else {
-            Value::Object(Object {
-                count,
-                offsets,
-                content,
-                depth,
-            })
+        let content = count
+            .checked_mul(usize::from(offset))
+            .and_then(|offsets| offsets.checked_add(hashes))
+            .filter(|content| *content <= bytes.len());
+        // What is in a body fits in 32 bits.
+        let narrow = |length: usize| u32::try_from(length).map_err(|_| outside());
+        Ok(Parts {
+            bytes,
+            count: narrow(count)?,
+            offsets: narrow(hashes)?,
+            content: narrow(content.ok_or_else(outside)?)?,
+            width: offset.into(),
+            // At most as deep as that is, which was checked.
+            depth: u16::try_from(self.depth + 1).map_err(|_| too_deep())?,
         })
     }
 
@@ -225,86 +227,125 @@ impl<'a> Node<'a> {
     }
 }
 
+impl<'a> Parts<'a> {
+    fn count(&self) -> usize {
+        self.count as usize
+    }
+
+    #[inline(always)]
+    fn content(&self) -> &'a [u8] {
+        // In bounds since the parts were found.
+        self.bytes.get(self.content as usize..).unwrap_or_default()
+    }
+
+    /// Offset `i`; there are `count` of them, unless all elements have one size.
+    #[inline(always)]
+    fn offset(&self, i: usize) -> Result<usize> {
+        let width = usize::from(self.width);
+        word(self.bytes, self.offsets as usize + i * width, width).ok_or_else(outside)
+    }
+
+    fn node(&self, at: usize) -> Result<Node<'a>> {
+        Ok(Node {
+            bytes: self.content().get(at..).ok_or_else(outside)?,
+            depth: self.depth.into(),
+        })
+    }
+
+    fn nodes(&self) -> Nodes<'a> {
+        Nodes {
+            left: self.count(),
+            rest: self.content(),
+            depth: self.depth.into(),
+        }
+    }
+}
+
 impl<'a> Array<'a> {
     pub(crate) fn len(&self) -> usize {
-        self.count
+        self.0.count()
     }
 
     /// Element `i`, `None` behind the end.
     pub(crate) fn get(&self, i: usize) -> Result<Option<Node<'a>>> {
-        if i >= self.count {
+        if i >= self.len() {
             return Ok(None);
         }
-        let offset = match &self.offsets {
-            Some(offsets) => offsets.get(i).ok_or_else(outside)?,
-            None => i * self.even_size()?,
-        };
-        let bytes = self.content.get(offset..).ok_or_else(outside)?;
-        Ok(Some(Node {
-            bytes,
-            depth: self.depth,
-        }))
+        self.0.node(self.offset(i)?).map(Some)
     }
 
     /// The elements in order.
     pub(crate) fn iter(&self) -> Nodes<'a> {
-        Nodes {
-            left: self.count,
-            rest: self.content,
-            depth: self.depth,
-        }
+        self.0.nodes()
     }
 
-    /// What the offsets say, where there are any.
-    pub(super) fn offset(&self, i: usize) -> Result<Option<usize>> {
-        match &self.offsets {
-            Some(offsets) => offsets.get(i).map(Some).ok_or_else(outside),
-            None => Ok(None),
+    /// Where element `i` starts.
+    pub(super) fn offset(&self, i: usize) -> Result<usize> {
+        if self.is_even() {
+            return Ok(i * self.even_size()?);
         }
+        self.0.offset(i)
     }
 
     /// The size of each element, where they have one.
     pub(super) fn even_size(&self) -> Result<usize> {
-        match self.content.len().checked_div(self.count) {
-            Some(size) if size > 0 && size * self.count == self.content.len() => Ok(size),
+        let bytes = self.0.content().len();
+        match bytes.checked_div(self.len()) {
+            Some(size) if size > 0 && size * self.len() == bytes => Ok(size),
             _ => Err(outside()),
         }
     }
 
     pub(super) fn is_even(&self) -> bool {
-        self.offsets.is_none()
+        self.0.width == 0
     }
 }
 
 impl<'a> Object<'a> {
     pub(crate) fn len(&self) -> usize {
-        self.count
+        self.0.count()
     }
 
     /// The value under a key, in time that grows with the logarithm of the number of keys.
-    #[inline]
+    #[inline(always)]
     pub(crate) fn get(&self, key: &str) -> Result<Option<Node<'a>>> {
         match self.find(key.as_bytes())? {
-            Some((_, value)) => Ok(Some(self.node(value)?)),
+            Some((_, value)) => Ok(Some(self.0.node(value)?)),
             None => Ok(None),
         }
     }
 
     /// Where the member with that key starts, and where its value does.
-    #[inline]
+    #[inline(always)]
     pub(super) fn find(&self, key: &[u8]) -> Result<Option<(usize, usize)>> {
-        let (mut low, mut high) = (0, self.count);
+        let wanted = hash(key);
+        if self.len() > IN_ORDER_MAX {
+            return self.find_among_many(key, wanted);
+        }
+        for (i, hash) in self.hashes().iter().enumerate() {
+            if *hash == wanted {
+                let start = self.0.offset(i)?;
+                let (found, end) = text_at(self.0.content(), start)?;
+                if found == key {
+                    return Ok(Some((start, end)));
+                }
+            }
+        }
+        Ok(None)
+    }
+
+    #[cold]
+    fn find_among_many(&self, key: &[u8], wanted: u8) -> Result<Option<(usize, usize)>> {
+        let hashes = self.hashes();
+        let (mut low, mut high) = (
+            hashes.partition_point(|hash| *hash < wanted),
+            hashes.partition_point(|hash| *hash <= wanted),
+        );
         while low < high {
             let middle = low.midpoint(high);
-            let start = self.offsets.get(middle).ok_or_else(outside)?;
-            let (from, end) = text_bounds(self.content, start)?;
-            // Most keys are told apart by their lengths alone.
-            let order = (end - from).cmp(&key.len());
-            let order = match order {
-                Ordering::Equal => self.content.get(from..end).ok_or_else(outside)?.cmp(key),
-                order => order,
-            };
-            match order {
+            let start = self.0.offset(middle)?;
+            let (found, end) = text_at(self.0.content(), start)?;
+            match (found.len(), found).cmp(&(key.len(), key)) {
                 Ordering::Less => low = middle + 1,
                 Ordering::Greater => high = middle,
                 Ordering::Equal => return Ok(Some((start, end))),
@@ -313,33 +354,21 @@ impl<'a> Object<'a> {
         Ok(None)
     }
 
+    #[inline]
+    pub(super) fn hashes(&self) -> &'a [u8] {
+        // In bounds since the parts were found.
+        self.0.bytes.get(..self.len()).unwrap_or_default()
+    }
+
+    /// Where the member starts that hash `i` belongs to, and its key.
+    pub(super) fn hashed(&self, i: usize) -> Result<(usize, &'a [u8])> {
+        let start = self.0.offset(i)?;
+        Ok((start, text_at(self.0.content(), start)?.0))
+    }
+
     /// The members in their own order.
     pub(crate) fn iter(&self) -> Members<'a> {
-        Members(Nodes {
-            left: self.count,
-            rest: self.content,
-            depth: self.depth,
-        })
-    }
-
-    /// The `i`-th key in their order, as bytes.
-    pub(super) fn key(&self, i: usize) -> Result<&'a [u8]> {
-        let start = self.offsets.get(i).ok_or_else(outside)?;
-        Ok(text_at(self.content, start)?.0)
-    }
-
-    fn node(&self, at: usize) -> Result<Node<'a>> {
-        Ok(Node {
-            bytes: self.content.get(at..).ok_or_else(outside)?,
-            depth: self.depth,
-        })
-    }
-}
-
-impl Offsets<'_> {
-    #[inline]
-    fn get(&self, i: usize) -> Option<usize> {
-        word(self.bytes, i * self.width, self.width)
+        Members(self.0.nodes())
     }
 }
 
@@ -348,7 +377,7 @@ impl Offsets<'_> {
 pub(crate) struct Nodes<'a> {
     left: usize,
     rest: &'a [u8],
-    depth: u8,
+    depth: usize,
 }
 
 impl<'a> Nodes<'a> {
@@ -371,7 +400,7 @@ impl<'a> Nodes<'a> {
         })
     }
 
-    #[inline]
+    #[inline(always)]
     fn step_value(&mut self) -> Result<Value<'a>> {
         let (value, size) = self.node().read_with_size()?;
         self.rest = self.rest.get(size..).ok_or_else(outside)?;
@@ -388,7 +417,7 @@ impl<'a> Nodes<'a> {
     }
 
     /// The next value, read. After an error there is nothing more.
-    #[inline]
+    #[inline(always)]
     pub(super) fn next_value(&mut self) -> Option<Result<Value<'a>>> {
         self.left = self.left.checked_sub(1)?;
         let value = self.step_value();
@@ -441,7 +470,7 @@ impl<'a> Members<'a> {
     }
 
     /// The value of the key that was given last.
-    #[inline]
+    #[inline(always)]
     pub(super) fn value(&mut self) -> Result<Value<'a>> {
         let value = self.0.step_value();
         if value.is_err() {
@@ -499,15 +528,34 @@ fn long_text_bounds(bytes: &[u8], at: usize, tag: u8) -> Result<(usize, usize)> 
     let (STRING, width) = kind_and_width(tag)? else {
         return Err(no_key(tag));
     };
+    let width = usize::from(width);
     let length = word(bytes, at + 1, width).ok_or_else(outside)?;
     let from = at + 1 + width;
     Ok((from, from.checked_add(length).ok_or_else(outside)?))
 }
 
+/// What stands for a key where one is looked for: its length, its first and its last byte and the one
+/// in the middle, in one byte.
+#[inline]
+pub(super) fn hash(key: &[u8]) -> u8 {
+    // Of a longer key the length says no more.
+    let length = u8::try_from(key.len()).unwrap_or(u8::MAX);
+    let at = |i: usize| key.get(i).copied().unwrap_or_default();
+    let (first, middle, last) = (at(0), at(key.len() / 2), at(key.len().saturating_sub(1)));
+    length
+        .wrapping_mul(7)
+        .wrapping_add(first.wrapping_mul(17))
+        .wrapping_add(middle.wrapping_mul(31))
+        .wrapping_add(last.wrapping_mul(101))
+}
+
+/// An object of more members has its hashes in order, and not its members'.
+pub(super) const IN_ORDER_MAX: usize = 32;
+
 /// What a tag stands for whose value has any length, the width of its words, and the length.
 struct Run {
     kind: u8,
-    width: usize,
+    width: u8,
     length: usize,
 }
 
@@ -515,14 +563,14 @@ impl Run {
     /// Where it ends, counted from the tag.
     #[inline]
     fn end(&self) -> Result<usize> {
-        let end = (1 + self.width).checked_add(self.length);
+        let end = (1 + usize::from(self.width)).checked_add(self.length);
         end.ok_or_else(outside)
     }
 }
 
 /// What kind of value of any length a tag stands for, and how wide its words are.
 #[inline]
-fn kind_and_width(tag: u8) -> Result<(u8, usize)> {
+fn kind_and_width(tag: u8) -> Result<(u8, u8)> {
     let width = match tag & 0x03 {
         0 => 1,
         1 => 2,
@@ -579,12 +627,12 @@ fn no_key(tag: u8) -> Error {
 
 impl std::fmt::Debug for Array<'_> {
     fn fmt(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
-        write!(f, "[{} elements]", self.count)
+        write!(f, "[{} elements]", self.len())
     }
 }
 
 impl std::fmt::Debug for Object<'_> {
     fn fmt(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
-        write!(f, "{{{} members}}", self.count)
+        write!(f, "{{{} members}}", self.len())
     }
 }

@@ -18,8 +18,17 @@ type Result<T> = std::result::Result<T, Failure>;
 pub(super) struct Serializer<'w, 'o>(pub(super) &'w mut Writer<'o>);
 
 impl<'w, 'o> Serializer<'w, 'o> {
-    fn begin(self) -> Result<Container<'w, 'o>> {
-        let open = self.0.begin()?;
+    fn begin_array(self, expected: usize) -> Result<Container<'w, 'o>> {
+        let open = self.0.begin_array(expected)?;
+        Ok(Container {
+            writer: self.0,
+            open,
+            outer: None,
+        })
+    }
+
+    fn begin_object(self, expected: usize) -> Result<Container<'w, 'o>> {
+        let open = self.0.begin_object(expected)?;
         Ok(Container {
             writer: self.0,
             open,
@@ -28,10 +37,14 @@ impl<'w, 'o> Serializer<'w, 'o> {
     }
 
     /// Begins an object with one member, the variant, and in it the container of its contents.
-    fn begin_variant(self, variant: &str) -> Result<Container<'w, 'o>> {
-        let outer = self.0.begin()?;
+    fn begin_variant(
+        self,
+        variant: &str,
+        begin: impl FnOnce(&mut Writer<'o>) -> crate::base::Result<Open>,
+    ) -> Result<Container<'w, 'o>> {
+        let outer = self.0.begin_object(1)?;
         self.0.member(&outer, variant)?;
-        let open = self.0.begin()?;
+        let open = begin(self.0)?;
         Ok(Container {
             writer: self.0,
             open,
@@ -49,7 +62,7 @@ pub(super) struct Container<'w, 'o> {
 
 impl Container<'_, '_> {
     fn element<T: Serialize + ?Sized>(&mut self, value: &T) -> Result<()> {
-        self.writer.element(&self.open)?;
+        self.writer.element(&self.open);
         value.serialize(Serializer(self.writer))
     }
 
@@ -163,21 +176,21 @@ impl<'w, 'o> ser::Serializer for Serializer<'w, 'o> {
         variant: &'static str,
         value: &T,
     ) -> Result<()> {
-        let mut object = self.begin()?;
+        let mut object = self.begin_object(1)?;
         object.member(variant, value)?;
         object.end_object()
     }
 
-    fn serialize_seq(self, _length: Option<usize>) -> Result<Container<'w, 'o>> {
-        self.begin()
+    fn serialize_seq(self, length: Option<usize>) -> Result<Container<'w, 'o>> {
+        self.begin_array(length.unwrap_or_default())
     }
 
-    fn serialize_tuple(self, _length: usize) -> Result<Container<'w, 'o>> {
-        self.begin()
+    fn serialize_tuple(self, length: usize) -> Result<Container<'w, 'o>> {
+        self.begin_array(length)
     }
 
-    fn serialize_tuple_struct(self, _: &'static str, _: usize) -> Result<Container<'w, 'o>> {
-        self.begin()
+    fn serialize_tuple_struct(self, _: &'static str, length: usize) -> Result<Container<'w, 'o>> {
+        self.begin_array(length)
     }
 
     fn serialize_tuple_variant(
@@ -185,17 +198,17 @@ impl<'w, 'o> ser::Serializer for Serializer<'w, 'o> {
         _name: &'static str,
         _i: u32,
         variant: &'static str,
-        _length: usize,
+        length: usize,
     ) -> Result<Container<'w, 'o>> {
-        self.begin_variant(variant)
+        self.begin_variant(variant, |writer| writer.begin_array(length))
     }
 
-    fn serialize_map(self, _length: Option<usize>) -> Result<Container<'w, 'o>> {
-        self.begin()
+    fn serialize_map(self, length: Option<usize>) -> Result<Container<'w, 'o>> {
+        self.begin_object(length.unwrap_or_default())
     }
 
-    fn serialize_struct(self, _: &'static str, _: usize) -> Result<Container<'w, 'o>> {
-        self.begin()
+    fn serialize_struct(self, _: &'static str, length: usize) -> Result<Container<'w, 'o>> {
+        self.begin_object(length)
     }
 
     fn serialize_struct_variant(
@@ -203,9 +216,9 @@ impl<'w, 'o> ser::Serializer for Serializer<'w, 'o> {
         _name: &'static str,
         _i: u32,
         variant: &'static str,
-        _length: usize,
+        length: usize,
     ) -> Result<Container<'w, 'o>> {
-        self.begin_variant(variant)
+        self.begin_variant(variant, |writer| writer.begin_object(length))
     }
 }
 

@@ -82,8 +82,8 @@ fn golden_bytes() {
         ("[1,2,3]", "1c0403818283"),
         // Length 6, count 2, offsets 0 and 1, the elements.
         (r#"[1,"a"]"#, "1806020001814161"),
-        // Length 12, count 2, the offset of "a", that of "b", the members.
-        (r#"{"b":1,"a":[true]}"#, "200c02030041628141611c020102"),
+        // Length 14, count 2, the hashes of "b" and "a", the offsets of both, the members.
+        (r#"{"b":1,"a":[true]}"#, "200e02117c000341628141611c020102"),
     ] {
         let encoded = of_text(text);
         assert_eq!(hex(&encoded), bytes, "{text}");
@@ -101,6 +101,21 @@ fn golden_bytes() {
     // Length 266, count 2, offsets 0 and 259, two bytes each; then the elements.
     let wide = of_text(&format!("[\"{longer}\",1]"));
     assert_eq!(hex(&wide[..9]), "190a01020000000301");
+}
+
+/// With more than 32 members the hashes are in order, and what belongs to them.
+#[test]
+fn golden_bytes_of_a_large_object() {
+    let member = |i: usize| format!("\"{}\":{i}", "k".repeat(i % 3) + &i.to_string());
+    let members: Vec<String> = (0..40).map(member).collect();
+    let document = of_text(&format!("{{{}}}", members.join(",")));
+    assert_eq!(
+        hex(&document[..8]),
+        "21370128000e0f10",
+        "tag, length, count, the least hashes"
+    );
+    assert_eq!(crc32fast::hash(&document), 0xA854_ACCD);
+    assert_eq!(text_of(&document), format!("{{{}}}", members.join(",")));
 }
 
 #[test]
@@ -243,15 +258,15 @@ impl Tree {
             Self::Text(text) => writer.string(text).unwrap(),
             Self::Bytes(bytes) => writer.bytes(bytes).unwrap(),
             Self::List(elements) => {
-                let open = writer.begin().unwrap();
+                let open = writer.begin_array(0).unwrap();
                 for element in elements {
-                    writer.element(&open).unwrap();
+                    writer.element(&open);
                     element.write(writer);
                 }
                 writer.end_array(&open).unwrap();
             }
             Self::Object(members) => {
-                let open = writer.begin().unwrap();
+                let open = writer.begin_object(0).unwrap();
                 for (key, value) in members {
                     writer.member(&open, key).unwrap();
                     value.write(writer);
@@ -268,8 +283,9 @@ impl Tree {
             Value::I64(value) => Self::Integer(value.into()),
             Value::U64(value) => Self::Integer(value.into()),
             Value::I128(value) => Self::Integer(value),
-            Value::U128(value) => Self::Large(value),
-            Value::F64(value) => Self::Float(value.to_bits()),
+            // Hostile bytes may have it wider than a writer would.
+            Value::U128(value) => i128::try_from(value).map_or(Self::Large(value), Self::Integer),
+            Value::F64(value) => Self::Float(canonical(value).to_bits()),
             Value::Timestamp(value) => Self::Time(value.as_micros()),
             Value::String(text) => Self::Text(text.to_owned()),
             Value::Bytes(bytes) => Self::Bytes(bytes.to_vec()),

@@ -2,7 +2,7 @@
 //! widths is checked, without recursion, in time that grows with the bytes (times the logarithm of
 //! the number of keys).
 
-use super::read::{Array, Members, Node, Nodes, Object, Value};
+use super::read::{Array, IN_ORDER_MAX, Members, Node, Nodes, Object, Value, hash};
 use crate::base::{Error, Result};
 
 /// A container that is being gone through.
@@ -57,7 +57,7 @@ fn enter(node: Node<'_>) -> Result<Option<Going<'_>>> {
             })
         }
         Value::Object(object) => {
-            check_order(&object)?;
+            check_hashes(&object)?;
             let members = object.iter();
             let length = members.rest();
             Some(Going::Object {
@@ -70,15 +70,23 @@ fn enter(node: Node<'_>) -> Result<Option<Going<'_>>> {
     })
 }
 
-/// Refuses keys that are not in order, and so one that is there twice.
-fn check_order(object: &Object<'_>) -> Result<()> {
+/// Refuses hashes that are not those of the keys or not in order, and a key that is there twice.
+fn check_hashes(object: &Object<'_>) -> Result<()> {
+    let hashes = object.hashes();
     let mut last = None;
-    for i in 0..object.len() {
-        let key = object.key(i)?;
-        if last.is_some_and(|last: &[u8]| (last.len(), last) >= (key.len(), key)) {
-            return Err(Error::corrupt("the keys of an object are not in order"));
+    for (i, hashed) in hashes.iter().enumerate() {
+        let (start, key) = object.hashed(i)?;
+        let in_order = (*hashed, key.len(), key);
+        if hash(key) != *hashed || (object.len() > IN_ORDER_MAX && last >= Some(in_order)) {
+            return Err(Error::corrupt(
+                "the hashes of an object are not those of its keys",
+            ));
         }
-        last = Some(key);
+        // Of one key the first is found.
+        if object.find(key)?.is_none_or(|(found, _)| found != start) {
+            return Err(Error::corrupt("an object has a key twice"));
+        }
+        last = Some(in_order);
     }
     Ok(())
 }
@@ -96,13 +104,7 @@ impl<'a> Going<'a> {
                 let start = *length - nodes.rest();
                 let next = nodes.next().transpose()?;
                 if let Some(node) = &next {
-                    let even = if array.is_even() {
-                        Some(*at * array.even_size()?)
-                    } else {
-                        None
-                    };
-                    let said = array.offset(*at)?.or(even);
-                    if said != Some(start)
+                    if array.offset(*at)? != start
                         || (array.is_even() && node.size()? != array.even_size()?)
                     {
                         return Err(elsewhere());

@@ -6,7 +6,7 @@ use crate::base::{Error, Result};
 use crate::codec::timestamp::Timestamp;
 
 use super::CONTAINERS_DEEP_MAX;
-use super::read::text_at;
+use super::read::{IN_ORDER_MAX, hash, text_at};
 
 pub(super) const NULL: u8 = 0x00;
 pub(super) const FALSE: u8 = 0x01;
@@ -47,6 +47,8 @@ pub(crate) struct Writer<'o> {
 pub(crate) struct Open {
     /// Where its first element or member is.
     content: usize,
+    /// How many bytes in front of that were left for its head.
+    reserved: usize,
     /// Which of the writer's parts is its first.
     first: usize,
 }
@@ -55,22 +57,16 @@ pub(crate) struct Open {
 #[derive(Clone, Copy)]
 struct Part {
     /// Where it starts in its container.
-    offset: u32,
-    /// Of a member: length (at most 255) and first bytes of its key, so that most keys are put in order
-    /// without being looked at.
-    front: u64,
+    offset: usize,
+    /// Of a member: that of its key.
+    hash: u8,
 }
 
-/// A key's length and first seven bytes, as a number that sorts as they do.
-#[inline]
-fn front(key: &[u8]) -> u64 {
-    let mut front = [0; 8];
-    let [length, first @ ..] = &mut front;
-    *length = u8::try_from(key.len()).unwrap_or(u8::MAX);
-    for (to, from) in first.iter_mut().zip(key) {
-        *to = *from;
-    }
-    u64::from_be_bytes(front)
+/// Bytes that a head takes besides its tag: words of a width, and hashes.
+struct Head {
+    tag: u8,
+    words: usize,
+    hashes: usize,
 }
 
 impl<'o> Writer<'o> {
@@ -152,8 +148,9 @@ impl<'o> Writer<'o> {
     pub(crate) fn string(&mut self, text: &str) -> Result<()> {
         match u8::try_from(text.len()) {
             Ok(length) if text.len() <= SHORT_STRING_MAX => {
+                self.out.reserve(1 + SHORT_STRING_MAX);
                 self.out.push(SHORT_STRING + length);
-                self.out.extend_from_slice(text.as_bytes());
+                extend_short(self.out, text.as_bytes());
                 Ok(())
             }
             _ => self.run(STRING, text.as_bytes()),
@@ -169,37 +166,52 @@ impl<'o> Writer<'o> {
         self.out.extend_from_slice(value);
     }
 
-    /// Begins an array or an object.
+    /// Begins an array of about so many elements: where there are as many, and few bytes, they stay where
+    /// they are written.
     #[inline]
-    pub(crate) fn begin(&mut self) -> Result<Open> {
+    pub(crate) fn begin_array(&mut self, expected: usize) -> Result<Open> {
+        self.begin(if expected == 0 { 0 } else { 3 + expected })
+    }
+
+    /// Begins an object of about so many members.
+    #[inline]
+    pub(crate) fn begin_object(&mut self, expected: usize) -> Result<Open> {
+        self.begin(if expected == 0 { 0 } else { 3 + 2 * expected })
+    }
+
+    #[inline]
+    fn begin(&mut self, head: usize) -> Result<Open> {
         if self.depth == CONTAINERS_DEEP_MAX {
             return Err(too_deep());
         }
         self.depth += 1;
+        // More would be for a length of one byte, which it will not have.
+        let reserved = if head > RESERVED_MAX { 0 } else { head };
+        self.out.resize(self.out.len() + reserved, 0);
         Ok(Open {
             content: self.out.len(),
+            reserved,
             first: self.parts.len(),
         })
     }
 
     /// Begins the next element of an array.
     #[inline]
-    pub(crate) fn element(&mut self, open: &Open) -> Result<()> {
-        self.part(open, 0)
+    pub(crate) fn element(&mut self, open: &Open) {
+        self.part(open, 0);
     }
 
     /// Begins the next member of an object, with its key.
     #[inline]
     pub(crate) fn member(&mut self, open: &Open, key: &str) -> Result<()> {
-        self.part(open, front(key.as_bytes()))?;
+        self.part(open, hash(key.as_bytes()));
         self.string(key)
     }
 
     #[inline]
-    fn part(&mut self, open: &Open, front: u64) -> Result<()> {
-        let offset = narrow(self.out.len() - open.content)?;
-        self.parts.push(Part { offset, front });
-        Ok(())
+    fn part(&mut self, open: &Open, hash: u8) {
+        let offset = self.out.len() - open.content;
+        self.parts.push(Part { offset, hash });
     }
 
     pub(crate) fn end_array(&mut self, open: &Open) -> Result<()> {
@@ -211,12 +223,19 @@ impl<'o> Writer<'o> {
             && parts
                 .iter()
                 .enumerate()
-                .all(|(i, part)| part.offset as usize == i * size);
-        if even {
-            self.close(EVEN_ARRAY, open, 0)
+                .all(|(i, part)| part.offset == i * size);
+        let count = parts.len();
+        let (tag, offsets) = if even {
+            (EVEN_ARRAY, 0)
         } else {
-            self.close(ARRAY, open, self.count(open))
-        }
+            (ARRAY, count)
+        };
+        let head = Head {
+            tag,
+            words: 2 + offsets,
+            hashes: 0,
+        };
+        self.close(open, &head)
     }
 
     /// Refuses a key that occurs twice: JSON leaves open what it means, and one of the two values
@@ -224,26 +243,33 @@ impl<'o> Writer<'o> {
     pub(crate) fn end_object(&mut self, open: &Open) -> Result<()> {
         let content = self.out.get(open.content..).unwrap_or_default();
         let parts = self.parts.get_mut(open.first..).unwrap_or_default();
-        let key =
-            |part: &Part| text_at(content, part.offset as usize).map_or(&[][..], |(key, _)| key);
+        let count = parts.len();
+        let key = |part: &Part| text_at(content, part.offset).map_or(&[][..], |(key, _)| key);
         let order = |a: &Part, b: &Part| {
-            // Where the fronts are equal and say all of both keys, so are the keys.
-            a.front.cmp(&b.front).then_with(|| {
+            a.hash.cmp(&b.hash).then_with(|| {
                 let (a, b) = (key(a), key(b));
-                a.len().cmp(&b.len()).then_with(|| a.cmp(b))
+                (a.len(), a).cmp(&(b.len(), b))
             })
         };
-        if !parts.is_sorted_by(|a, b| order(a, b).is_lt()) {
+        if count > IN_ORDER_MAX {
             parts.sort_unstable_by(order);
-            for pair in parts.windows(2) {
-                if let [a, b] = pair
-                    && order(a, b).is_eq()
-                {
-                    return Err(twice(key(a)));
-                }
+            let equal = |pair: &&[Part]| matches!(pair, [a, b] if order(a, b).is_eq());
+            if let Some([a, ..]) = parts.windows(2).find(equal) {
+                return Err(twice(key(a)));
+            }
+        } else if may_be_twice(parts) {
+            let before = |i: usize| parts.iter().take(i);
+            let is_twice = |(i, part): &(usize, &Part)| before(*i).any(|b| order(b, part).is_eq());
+            if let Some((_, part)) = parts.iter().enumerate().find(is_twice) {
+                return Err(twice(key(part)));
             }
         }
-        self.close(OBJECT, open, self.count(open))
+        let head = Head {
+            tag: OBJECT,
+            words: 2 + count,
+            hashes: count,
+        };
+        self.close(open, &head)
     }
 
     /// The number of elements or members that were begun.
@@ -256,35 +282,54 @@ impl<'o> Writer<'o> {
     pub(crate) fn take_back(&mut self, open: &Open) -> Vec<u8> {
         self.parts.truncate(open.first);
         self.depth -= 1;
-        self.out.split_off(open.content)
+        let content = self.out.split_off(open.content);
+        self.out.truncate(open.content - open.reserved);
+        content
     }
 
-    /// Puts the head, with so many offsets, in front of the elements or members.
-    fn close(&mut self, tag: u8, open: &Open, offsets: usize) -> Result<()> {
+    /// Writes the head in front of the elements or members, which move where it has not the size that
+    /// was left for it.
+    fn close(&mut self, open: &Open, head: &Head) -> Result<()> {
         let content = self.out.len() - open.content;
-        let (code, width) = width_of(|width| content + (1 + offsets) * width)?;
-        let length = narrow(content + (1 + offsets) * width)?;
-        let count = narrow(self.count(open))?;
-        let head = 1 + (2 + offsets) * width;
-        let end = self.out.len();
-        self.out.resize(end + head, 0);
-        self.out.copy_within(open.content..end, open.content + head);
-        let parts = self.parts.iter().skip(open.first).take(offsets);
-        let words = [length, count]
-            .into_iter()
-            .chain(parts.map(|part| part.offset));
-        let place = self.out.get_mut(open.content..open.content + head);
-        if let Some([first, rest @ ..]) = place {
-            *first = tag + code;
-            for (place, word) in rest.chunks_exact_mut(width).zip(words) {
-                for (to, from) in place.iter_mut().zip(word.to_le_bytes()) {
-                    *to = from;
-                }
+        // The length is of what is behind it.
+        let behind = |width: usize| content + head.hashes + (head.words - 1) * width;
+        let (code, width) = width_of(behind)?;
+        // What lies within it is not longer.
+        let length = narrow(behind(width))?;
+        let count = narrow(self.parts.len() - open.first)?;
+        let size = 1 + head.hashes + head.words * width;
+        self.make_room(open, size);
+        let start = open.content - open.reserved;
+        let parts = self.parts.get(open.first..).unwrap_or_default();
+        let place = self.out.get_mut(start..start + size);
+        if let Some([tag, rest @ ..]) = place
+            && let Some((words, rest)) = rest.split_at_mut_checked(2 * width)
+            && let Some((hashes, offsets)) = rest.split_at_mut_checked(head.hashes)
+        {
+            *tag = head.tag + code;
+            place_words(words, width, [length, count].into_iter());
+            for (place, part) in hashes.iter_mut().zip(parts) {
+                *place = part.hash;
             }
+            let offset = |part: &Part| u32::try_from(part.offset).unwrap_or_default();
+            place_words(offsets, width, parts.iter().map(offset));
         }
         self.parts.truncate(open.first);
         self.depth -= 1;
         Ok(())
+    }
+
+    /// Moves what is in a container so that so many bytes are in front of it.
+    fn make_room(&mut self, open: &Open, head: usize) {
+        let (from, end) = (open.content, self.out.len());
+        let to = open.content - open.reserved + head;
+        if to > from {
+            self.out.resize(end + (to - from), 0);
+            self.out.copy_within(from..end, to);
+        } else if to < from {
+            self.out.copy_within(from..end, to);
+            self.out.truncate(end - (from - to));
+        }
     }
 
     #[inline]
@@ -300,6 +345,70 @@ impl<'o> Writer<'o> {
         self.out.extend(length.to_le_bytes().iter().take(width));
         self.out.extend_from_slice(bytes);
         Ok(())
+    }
+}
+
+/// Appends a few bytes. Most strings are so short that a call to copy them takes longer than copying:
+/// two chunks of a fixed size, which may overlap, need none.
+#[inline]
+fn extend_short(out: &mut Vec<u8>, bytes: &[u8]) {
+    if let (Some(first), Some(last)) = (bytes.first_chunk::<8>(), bytes.last_chunk::<8>())
+        && bytes.len() <= 16
+    {
+        out.extend_from_slice(first);
+        out.truncate(out.len() + bytes.len() - 16);
+        out.extend_from_slice(last);
+    } else if let (Some(first), Some(last)) = (bytes.first_chunk::<4>(), bytes.last_chunk::<4>())
+        && bytes.len() < 8
+    {
+        out.extend_from_slice(first);
+        out.truncate(out.len() + bytes.len() - 8);
+        out.extend_from_slice(last);
+    } else {
+        out.extend_from_slice(bytes);
+    }
+}
+
+/// The largest head of a container whose length is one byte.
+const RESERVED_MAX: usize = 0xFF;
+
+/// Whether two of a few members may have one key. Hardly any two that have not have hashes that look
+/// alike in six bits.
+#[inline]
+fn may_be_twice(parts: &[Part]) -> bool {
+    let mut seen = 0_u64;
+    let mut twice = 0;
+    for part in parts {
+        let bit = 1 << (part.hash % 64);
+        twice |= seen & bit;
+        seen |= bit;
+    }
+    twice != 0
+}
+
+/// Puts words of a width side by side.
+#[inline]
+fn place_words(place: &mut [u8], width: usize, words: impl Iterator<Item = u32>) {
+    match width {
+        1 => {
+            for (place, word) in place.iter_mut().zip(words) {
+                let [byte, ..] = word.to_le_bytes();
+                *place = byte;
+            }
+        }
+        2 => {
+            let (places, _) = place.as_chunks_mut();
+            for (place, word) in places.iter_mut().zip(words) {
+                let [low, high, ..] = word.to_le_bytes();
+                *place = [low, high];
+            }
+        }
+        _ => {
+            let (places, _) = place.as_chunks_mut();
+            for (place, word) in places.iter_mut().zip(words) {
+                *place = word.to_le_bytes();
+            }
+        }
     }
 }
 

@@ -50,6 +50,7 @@ mod api;
 mod base;
 mod codec;
 mod collection;
+mod query;
 mod schema;
 mod store;
 mod txn;
@@ -57,8 +58,8 @@ mod txn;
 pub use api::{
     Bucket, BucketEntries, BucketMut, BucketValue, Builder, CheckReport, Collection, CollectionMut,
     CollectionOptions, Database, Document, DocumentIter, DocumentView, Documents, DocumentsMut,
-    DocumentsOf, DocumentsOfMut, IndexEntries, IndexReader, IndexToken, IntoDocument, Iter,
-    Problem, Readable, Unlock, View,
+    DocumentsOf, DocumentsOfMut, Found, IndexEntries, IndexReader, IndexToken, IntoDocument, Iter,
+    Problem, Query, QueryIter, Readable, Unlock, View,
 };
 pub use base::{CommitId, Error, ErrorKind, Result};
 pub use codec::key::folded::Folded;

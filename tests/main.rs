@@ -26,6 +26,7 @@ mod model;
 mod opening;
 mod pitfalls;
 mod power;
+mod queries;
 mod records;
 mod registration;
 mod scenarios;

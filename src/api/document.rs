@@ -107,6 +107,17 @@ impl<'a> Document<'a> {
             .transpose()
     }
 
+    /// The value that a JSON Pointer (RFC 6901) leads to, as a document of its own; `None` where it leads
+    /// nowhere.
+    ///
+    /// # Errors
+    /// Those of [`pointer`](Document::pointer).
+    pub fn part(&self, pointer: &str) -> Result<Option<Document<'static>>> {
+        let part = pointer::follow(self.root(), pointer)?;
+        part.map(|part| Ok(Document::owned(part.encoded()?.to_vec())))
+            .transpose()
+    }
+
     /// The value that serde makes of the document. It may borrow text and bytes from it.
     ///
     /// # Errors

@@ -11,10 +11,9 @@ use super::register::CollectionOptions;
 use crate::base::error::Context;
 use crate::base::{Error, ErrorKind, Result};
 use crate::codec::key::{AsKey, DocumentKey};
-use crate::codec::value::read::{Node, Object};
-use crate::codec::value::write::Writer;
+use crate::codec::value::read::Node;
 use crate::collection::body::seal;
-use crate::collection::document::{ID, key_of, key_within, show};
+use crate::collection::document::{ID, key_of, key_within, show, with_member_in_front};
 use crate::collection::tables::{Tables, WritingTables};
 use crate::collection::write::{Expect, NewRecord, write};
 use crate::schema::catalog::{Member, StoredCollection, StoredDocuments, StoredKind};
@@ -458,21 +457,6 @@ fn with_own_or_new_key(body: Vec<u8>) -> Result<(DocumentKey, Vec<u8>)> {
     let key = DocumentKey::now_v7();
     let with_key = with_member_in_front(&object, ID, &key.to_document()?)?;
     Ok((key, with_key))
-}
-
-fn with_member_in_front(object: &Object<'_>, key: &str, value: &[u8]) -> Result<Vec<u8>> {
-    let mut out = Vec::new();
-    let mut writer = Writer::new(&mut out);
-    let open = writer.begin_object(0)?;
-    writer.member(&open, key)?;
-    writer.encoded(value);
-    for member in object.iter() {
-        let (key, value) = member?;
-        writer.member(&open, key)?;
-        writer.encoded(value.encoded()?);
-    }
-    writer.end_object(&open)?;
-    Ok(out)
 }
 
 fn no_document(key: &DocumentKey) -> Error {

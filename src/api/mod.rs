@@ -17,6 +17,7 @@ mod iter;
 mod keychain;
 mod ndjson;
 mod patch;
+mod query;
 mod register;
 mod scrub;
 #[cfg(feature = "testing")]
@@ -40,6 +41,7 @@ pub use documents_of::{DocumentsOf, DocumentsOfMut};
 pub use encryption::Unlock;
 pub use index::{IndexReader, IndexToken};
 pub use iter::{IndexEntries, Iter};
+pub use query::{Found, Query, QueryIter};
 pub use register::CollectionOptions;
 pub use transaction::Readable;
 pub use view::View;

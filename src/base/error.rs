@@ -80,7 +80,8 @@ pub enum ErrorKind {
     /// A document does not fit the JSON Schema of its collection. The message names each place that does
     /// not. Nothing was written.
     Rejected,
-    /// This needs a feature of the crate that the program was built without. The message names it.
+    /// There is no such operator in a filter; or this needs a feature of the crate that the program was
+    /// built without. The message names it.
     Unsupported,
     /// The operating system refused to read or write. The source has its error.
     Io,

@@ -112,7 +112,7 @@ impl<'a> Json<'a> {
             self.read(fields.get(i))
                 .map(|value| self.of(value.unwrap_or(ValueRef::Null)))
         };
-        if fields.names().next() == Some("0") {
+        if fields.is_unnamed() {
             let mut to = serializer.serialize_seq(Some(fields.len()))?;
             for i in 0..fields.len() {
                 to.serialize_element(&value(i)?)?;
@@ -223,7 +223,7 @@ fn form<S: Serializer>(to: S, name: &str, says: &str) -> Result<S::Ok, S::Error>
 }
 
 /// The key of a map as that of an object.
-fn key_text(key: ValueRef<'_>) -> String {
+pub(crate) fn key_text(key: ValueRef<'_>) -> String {
     match key {
         ValueRef::Bool(value) => value.to_string(),
         ValueRef::I64(value) => value.to_string(),

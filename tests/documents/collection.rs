@@ -100,13 +100,7 @@ fn what_cannot_be_a_key_is_refused_and_nothing_is_written() {
     let db = db();
     db.write(|tx| {
         let mut notes = tx.documents("notes")?;
-        for document in [
-            json!({"_id": null}),
-            json!({"_id": [1]}),
-            json!({"_id": {}}),
-            json!([]),
-            json!(1),
-        ] {
+        for document in [json!({"_id": [1]}), json!([]), json!(1)] {
             let error = notes.insert(&document).unwrap_err();
             assert_eq!(error.kind(), ErrorKind::Invalid, "{error}");
         }

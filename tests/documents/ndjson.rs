@@ -88,10 +88,10 @@ fn an_error_names_the_line_and_the_transaction_takes_nothing() {
         ),
         ("{}\n7\n", 2, ErrorKind::Invalid, "no object"),
         (
-            "{\"$key\":null,\"$document\":1}",
+            "{\"$key\":[],\"$document\":1}",
             1,
             ErrorKind::Invalid,
-            "null",
+            "is a list",
         ),
         (
             "{\"$key\":1,\"$document\":{\"_id\":2}}",

@@ -7,6 +7,7 @@
 //! `json-patch/tests.json=90,merge-patch/cases.json=18`.
 
 mod documents;
+mod filters;
 
 use std::fs;
 use std::path::PathBuf;

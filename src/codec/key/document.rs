@@ -49,7 +49,7 @@ pub(crate) const BOOL: u8 = 0x40;
 pub(crate) const TIMESTAMP: u8 = 0x48;
 
 /// Below every tag: ends an object or a list.
-const END: u8 = 0x01;
+pub(crate) const END: u8 = 0x01;
 
 /// Appends the encoding of a value, all that it holds included.
 pub(crate) fn encode(node: Node<'_>, out: &mut Vec<u8>) -> Result<()> {
@@ -78,7 +78,7 @@ fn encode_behind_tag(value: &Value<'_>, out: &mut Vec<u8>) -> Result<()> {
         Value::I64(value) => encode_integer((*value).into(), out),
         Value::U64(value) => encode_integer((*value).into(), out),
         Value::I128(value) => encode_integer(*value, out),
-        Value::U128(value) => encode_magnitude(Magnitude::of(*value, 0), false, out),
+        Value::U128(value) => encode_unsigned(*value, out),
         Value::F64(value) => encode_float(*value, out),
         Value::String(text) => encode_str(text, out),
         Value::Bytes(bytes) => encode_bytes(bytes, out),
@@ -106,6 +106,11 @@ fn encode_behind_tag(value: &Value<'_>, out: &mut Vec<u8>) -> Result<()> {
 /// Appends an integer, without its tag.
 pub(crate) fn encode_integer(value: i128, out: &mut Vec<u8>) {
     encode_magnitude(Magnitude::of(value.unsigned_abs(), 0), value < 0, out);
+}
+
+/// Appends an integer that has no sign, without its tag.
+pub(crate) fn encode_unsigned(value: u128, out: &mut Vec<u8>) {
+    encode_magnitude(Magnitude::of(value, 0), false, out);
 }
 
 /// Appends a float, without its tag.

@@ -13,10 +13,11 @@ use crate::codec::timestamp::Timestamp;
 use crate::codec::value::read::{Node, Value};
 use crate::codec::value::write::Writer;
 
-/// The key of a document: text, a number, bytes, a bool or a timestamp.
+/// The key of a document: a number, text, bytes, a bool or a timestamp; also null or an object.
 ///
-/// They sort in this order; numbers by their value, whatever their type. In a call stands what the key
-/// is: `"intro"`, `42`, a [`Uuid`] (which is its text), a reference to a `DocumentKey`.
+/// They sort as null, numbers, text, objects, bytes, bools, timestamps; numbers by their value, whatever
+/// their type. In a call stands what the key is: `"intro"`, `42`, a [`Uuid`] (which is its text), a
+/// reference to a `DocumentKey`.
 #[derive(Clone, PartialEq, Eq, PartialOrd, Ord, Hash)]
 pub struct DocumentKey(Vec<u8>);
 
@@ -80,13 +81,8 @@ impl Key for DocumentKey {
         document::decode(input, &mut Writer::new(&mut value))
             .map_err(|error| Error::corrupt("this is no key of a document").because(error))?;
         let node = Node::root(&value);
-        if matches!(
-            node.read()?,
-            Value::Null | Value::Array(_) | Value::Object(_)
-        ) {
-            return Err(Error::corrupt(
-                "the key of a document is null, a list or an object",
-            ));
+        if matches!(node.read()?, Value::Array(_)) {
+            return Err(Error::corrupt("the key of a document is a list"));
         }
         let mut encoded = Vec::new();
         document::encode(node, &mut encoded)?;
@@ -168,6 +164,8 @@ impl fmt::Display for DocumentKey {
             Ok(Value::F64(value)) => fmt::Debug::fmt(&value, f),
             Ok(Value::Timestamp(value)) => value.fmt(f),
             Ok(Value::Bytes(bytes)) => write!(f, "b\"{}\"", bytes.escape_ascii()),
+            Ok(Value::Null) => f.write_str("null"),
+            Ok(Value::Object(_)) => write!(f, "object \"{}\"", self.0.escape_ascii()),
             _ => write!(f, "damaged \"{}\"", self.0.escape_ascii()),
         }
     }

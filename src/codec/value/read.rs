@@ -296,6 +296,11 @@ impl<'a> Array<'a> {
         }
     }
 
+    /// Whether it lies in the same place.
+    pub(crate) fn is_same_as(&self, other: &Self) -> bool {
+        std::ptr::eq(self.0.bytes, other.0.bytes)
+    }
+
     pub(super) fn is_even(&self) -> bool {
         self.0.width == 0
     }

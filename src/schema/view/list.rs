@@ -71,10 +71,25 @@ impl<'a> ListRef<'a> {
         }
     }
 
+    /// Whether it lies in the same place.
+    pub(crate) fn is_same_as(&self, other: &Self) -> bool {
+        match (&self.0, &other.0) {
+            (List::Row(one), List::Row(other)) => one.at == other.at && one.length == other.length,
+            (List::Tuple(one), List::Tuple(other)) => one.at == other.at,
+            (List::Document(one), List::Document(other)) => one.is_same_as(other),
+            _ => false,
+        }
+    }
+
+    /// Whether it is a list of `u8`.
+    pub(crate) fn is_bytes(&self) -> bool {
+        matches!(&self.0, List::Row(row) if matches!(row.element.kind, Kind::Scalar(Scalar::U8)))
+    }
+
     /// The bytes that it is a list of, where it is one of `u8`.
     pub(crate) fn as_bytes(&self) -> Result<Option<&'a [u8]>> {
         match &self.0 {
-            List::Row(row) if matches!(row.element.kind, Kind::Scalar(Scalar::U8)) => {
+            List::Row(row) if self.is_bytes() => {
                 let bytes = row.body.get(row.at..row.at + row.length);
                 bytes.map(Some).ok_or_else(shorter)
             }

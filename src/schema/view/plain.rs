@@ -103,7 +103,20 @@ impl<'a> ValueRef<'a> {
         match self {
             Self::Map(map) => map.get(name),
             Self::Struct(fields) => fields.field(name),
+            Self::Variant(variant) if variant.name() == name && self.has_members() => {
+                Ok(Some(Self::Struct(variant.fields())))
+            }
             _ => Ok(None),
+        }
+    }
+
+    /// Whether it is what JSON has an object for.
+    pub(crate) fn has_members(&self) -> bool {
+        match self {
+            Self::Map(_) => true,
+            Self::Struct(fields) => !fields.is_unnamed(),
+            Self::Variant(variant) => !variant.fields().is_empty(),
+            _ => false,
         }
     }
 }

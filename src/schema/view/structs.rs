@@ -25,6 +25,11 @@ impl<'a> StructRef<'a> {
         self.fields.is_empty()
     }
 
+    /// Whether its fields have no names, but positions.
+    pub(crate) fn is_unnamed(&self) -> bool {
+        self.names().next() == Some("0")
+    }
+
     /// The names of the fields in declaration order.
     #[must_use]
     pub fn names(&self) -> impl ExactSizeIterator<Item = &'a str> + use<'a> {

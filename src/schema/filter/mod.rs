@@ -1,0 +1,99 @@
+//! Which documents and records? A condition over what the dynamic view shows: one tree, one evaluator,
+//! for documents and typed records alike.
+//!
+//! The meaning is that of `MongoDB`'s query predicates (its manual, "Query Predicates"): a path goes
+//! through lists; a test holds where any value at the end of the path passes it, the elements of a list
+//! at the end included; what is missing is null; values compare within their kind only, numbers by
+//! their value, exactly.
+
+mod check;
+mod constant;
+mod matches;
+mod parse;
+mod path;
+mod pattern;
+#[cfg(test)]
+mod tests;
+mod tuples;
+
+pub(crate) use check::{check, check_path};
+pub(crate) use constant::{Constant, tag};
+pub(crate) use parse::parse;
+pub(crate) use path::Path;
+pub(crate) use tuples::{Field, tuples};
+
+/// A condition on a document or record.
+#[derive(Clone, Debug)]
+pub(crate) enum Predicate {
+    /// Every one holds.
+    All(Vec<Predicate>),
+    /// At least one holds.
+    Any(Vec<Predicate>),
+    Not(Box<Predicate>),
+    /// Some value at the end of the path passes the test.
+    Path(Path, Test),
+}
+
+/// A condition on one value.
+#[derive(Clone, Debug)]
+pub(crate) enum Test {
+    Compare(Comparison, Constant),
+    /// Equal to one of these.
+    In(Vec<Constant>),
+    Regex(regex::Regex),
+    /// The whole part divided by the divisor leaves the remainder.
+    Mod {
+        divisor: i64,
+        remainder: i64,
+    },
+    /// Of one of these kinds.
+    Type(Vec<Kind>),
+    Exists,
+    /// A list of so many elements.
+    Size(u64),
+    /// A list with an element for which this holds; with `objects`, one that has members.
+    Element {
+        holds: Box<Predicate>,
+        objects: bool,
+    },
+}
+
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub(crate) enum Comparison {
+    Equal,
+    Less,
+    LessOrEqual,
+    Greater,
+    GreaterOrEqual,
+}
+
+/// What a value can be asked to be.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub(crate) enum Kind {
+    Null,
+    Bool,
+    /// An integer of 32 bits.
+    Int,
+    /// An integer beyond 32 bits.
+    Long,
+    /// A float.
+    Double,
+    /// Any of these three.
+    Number,
+    String,
+    Object,
+    Array,
+    Bytes,
+    Date,
+    /// A kind that BSON has and documents have not.
+    Foreign,
+}
+
+impl Predicate {
+    pub(crate) fn not(self) -> Self {
+        match self {
+            Self::Not(inner) => *inner,
+            other => Self::Not(Box::new(other)),
+        }
+    }
+}

@@ -1,0 +1,283 @@
+//! Queries: what a filter finds, in which order, of documents and of typed records alike.
+
+use std::collections::BTreeMap;
+
+use larder::{Document, ErrorKind, Timestamp, part, record};
+use serde_json::json;
+
+use crate::support::db;
+
+#[part]
+#[derive(Clone, Debug, PartialEq)]
+enum Kind {
+    Town,
+    Capital { of: String },
+}
+
+#[part]
+#[derive(Clone, Debug, PartialEq)]
+struct Place {
+    lat: f64,
+    lon: f64,
+}
+
+#[record(name = "cities")]
+#[derive(Clone, Debug, PartialEq)]
+struct City {
+    #[key]
+    id: u32,
+    name: String,
+    population: u64,
+    names: Vec<String>,
+    place: Option<Place>,
+    kind: Kind,
+    numbers: BTreeMap<String, i64>,
+    seen: Timestamp,
+    initial: char,
+    flag: [u8; 2],
+}
+
+fn city(id: u32, name: &str, population: u64, kind: Kind) -> City {
+    City {
+        id,
+        name: name.into(),
+        population,
+        names: vec![name.to_lowercase(), format!("{name} City")],
+        place: (id % 2 == 0).then_some(Place {
+            lat: f64::from(id) / 2.0,
+            lon: -1.5,
+        }),
+        kind,
+        numbers: BTreeMap::from([("a".into(), i64::from(id)), ("b".into(), -1)]),
+        seen: Timestamp::from_micros(i64::from(id)),
+        initial: name.chars().next().unwrap(),
+        flag: [1, 2],
+    }
+}
+
+fn cities() -> Vec<City> {
+    vec![
+        city(1, "Pula", 52_220, Kind::Town),
+        city(
+            2,
+            "Zagreb",
+            767_131,
+            Kind::Capital {
+                of: "Croatia".into(),
+            },
+        ),
+        city(3, "Split", 160_577, Kind::Town),
+        city(
+            4,
+            "Ljubljana",
+            284_355,
+            Kind::Capital {
+                of: "Slovenia".into(),
+            },
+        ),
+    ]
+}
+
+/// A filter finds the same in typed records, in their JSON as documents, and says the same in both.
+#[test]
+fn records_are_found_as_their_json_is() {
+    let db = db();
+    db.write(|tx| {
+        let mut typed = tx.collection::<City>()?;
+        for city in cities() {
+            typed.insert(&city)?;
+        }
+        let mut lines = Vec::new();
+        typed.export_ndjson(&mut lines)?;
+        let mut documents = tx.documents("documents")?;
+        for (city, line) in cities().iter().zip(lines.split(|byte| *byte == b'\n')) {
+            documents.put(city.id, Document::from_json(line)?)?;
+        }
+        Ok(())
+    })
+    .unwrap();
+    let tx = db.read().unwrap();
+    let (typed, documents) = (
+        tx.collection::<City>().unwrap(),
+        tx.documents("documents").unwrap(),
+    );
+    for (filter, wanted) in [
+        (json!({}), vec![1, 2, 3, 4]),
+        (json!({"name": "Pula"}), vec![1]),
+        (
+            json!({"population": {"$gt": 100_000, "$lt": 700_000.5}}),
+            vec![3, 4],
+        ),
+        (json!({"names": "zagreb"}), vec![2]),
+        (json!({"names.1": "Split City"}), vec![3]),
+        (
+            json!({"names": {"$size": 2}, "place.lat": {"$gte": 2}}),
+            vec![4],
+        ),
+        (json!({"place": null}), vec![1, 3]),
+        (json!({"place.lat": null}), vec![1, 3]),
+        (json!({"place": {"lat": 1.0, "lon": -1.5}}), vec![2]),
+        (json!({"kind": "Town"}), vec![1, 3]),
+        (
+            json!({"kind.Capital.of": {"$regex": "^slo", "$options": "i"}}),
+            vec![4],
+        ),
+        (json!({"kind": {"$type": "object"}}), vec![2, 4]),
+        (json!({"numbers.a": {"$mod": [2, 1]}}), vec![1, 3]),
+        (json!({"numbers.c": {"$exists": false}}), vec![1, 2, 3, 4]),
+        (
+            json!({"seen": {"$gt": {"$time": "1970-01-01T00:00:00.000002Z"}}}),
+            vec![3, 4],
+        ),
+        (json!({"initial": {"$in": ["P", "S"]}}), vec![1, 3]),
+        (json!({"flag": {"$bytes": "AQI="}}), vec![1, 2, 3, 4]),
+        (
+            json!({"$nor": [{"kind": "Town"}, {"name": "Zagreb"}]}),
+            vec![4],
+        ),
+        (json!({"id": {"$not": {"$in": [1, 2]}}}), vec![3, 4]),
+    ] {
+        let found = typed.find(&filter).unwrap();
+        let ids: Vec<u32> = found
+            .iter()
+            .unwrap()
+            .map(|city| city.unwrap().id.to_native())
+            .collect();
+        assert_eq!(ids, wanted, "{filter}");
+        assert_eq!(found.count().unwrap(), wanted.len() as u64);
+        let found = documents.find(&filter).unwrap();
+        let keys: Vec<String> = found
+            .iter()
+            .unwrap()
+            .map(|d| d.unwrap().key().to_string())
+            .collect();
+        let wanted: Vec<String> = wanted.iter().map(u32::to_string).collect();
+        assert_eq!(keys, wanted, "{filter}");
+    }
+    let sorted = typed
+        .find(json!({}))
+        .unwrap()
+        .sort(json!({"kind": 1, "population": -1}))
+        .unwrap();
+    let names: Vec<String> = sorted
+        .iter()
+        .unwrap()
+        .map(|city| city.unwrap().name.to_string())
+        .collect();
+    assert_eq!(
+        names,
+        ["Split", "Pula", "Zagreb", "Ljubljana"],
+        "text is before objects"
+    );
+    let page = sorted.skip(1).limit(2);
+    let names: Vec<String> = page
+        .iter()
+        .unwrap()
+        .map(|city| city.unwrap().name.to_string())
+        .collect();
+    assert_eq!(names, ["Pula", "Zagreb"]);
+}
+
+#[test]
+fn a_field_that_a_record_does_not_have_is_refused_and_the_others_named() {
+    let db = db();
+    db.write(|tx| tx.collection::<City>()?.insert(&cities()[0]))
+        .unwrap();
+    let tx = db.read().unwrap();
+    let typed = tx.collection::<City>().unwrap();
+    for (filter, why) in [
+        (json!({"nam": 1}), "there are id, name, population"),
+        (json!({"place.latitude": 1}), "there are lat, lon"),
+        (json!({"name.first": 1}), "has no fields"),
+        (json!({"$or": [{"id": 1}, {"x.y": 2}]}), "\"x\""),
+        (json!({"names": {"$elemMatch": {"x": 1}}}), "\"x\""),
+    ] {
+        let error = typed.find(&filter).unwrap_err();
+        assert_eq!(error.kind(), ErrorKind::NotFound, "{error}");
+        assert!(error.to_string().contains(why), "{error}");
+    }
+    let error = typed
+        .find(json!({}))
+        .unwrap()
+        .sort(json!({"size": 1}))
+        .unwrap_err();
+    assert_eq!(error.kind(), ErrorKind::NotFound, "{error}");
+    let maps_and_variants = json!({"kind.Whatever": 1, "numbers.whatever": 1});
+    assert!(!typed.find(maps_and_variants).unwrap().exists().unwrap());
+}
+
+#[test]
+fn the_key_is_the_id_also_where_a_document_has_none() {
+    let db = db();
+    db.write(|tx| {
+        let mut notes = tx.documents("notes")?;
+        notes.put("a", json!({"x": 1}))?;
+        notes.put("b", json!({"_id": "b", "x": 2}))?;
+        notes.put("c", json!([1, 2]))?;
+        assert_eq!(
+            notes
+                .find(json!({"_id": {"$in": ["a", "b", "c"]}}))?
+                .count()?,
+            2
+        );
+        let last = notes
+            .find(json!({"x": {"$exists": true}}))?
+            .sort(json!({"_id": -1}))?
+            .first()?;
+        assert_eq!(last.unwrap().key().to_string(), "b");
+        Ok(())
+    })
+    .unwrap();
+}
+
+#[test]
+fn a_query_in_a_write_transaction_sees_its_changes() {
+    let db = db();
+    db.write(|tx| {
+        let mut notes = tx.documents("notes")?;
+        for i in 0..100 {
+            notes.put(i, json!({"n": i % 10}))?;
+        }
+        let keys: Vec<larder::DocumentKey> = notes
+            .find(json!({"n": 3}))?
+            .iter()?
+            .map(|note| Ok(note?.key().clone()))
+            .collect::<larder::Result<_>>()?;
+        assert_eq!(keys.len(), 10);
+        for key in &keys {
+            notes.remove(key)?;
+        }
+        assert!(!notes.find(json!({"n": 3}))?.exists()?);
+        assert_eq!(notes.find(json!({}))?.skip(85).count()?, 5);
+        Ok(())
+    })
+    .unwrap();
+    let tx = db.read().unwrap();
+    let nothing = tx.documents("nothing").unwrap();
+    assert_eq!(nothing.find(json!({"a": 1})).unwrap().count().unwrap(), 0);
+    let error = nothing
+        .find(json!({}))
+        .unwrap()
+        .limit(0)
+        .first()
+        .unwrap_err();
+    assert_eq!(error.kind(), ErrorKind::Invalid, "{error}");
+}
+
+#[test]
+fn lists_that_are_parallel_cannot_be_sorted_by() {
+    let db = db();
+    db.write(|tx| {
+        let mut notes = tx.documents("notes")?;
+        notes.put(1, json!({"a": [1, 2], "b": [3, 4]}))?;
+        let error = notes
+            .find(json!({}))?
+            .sort(json!({"a": 1, "b": 1}))?
+            .first()
+            .unwrap_err();
+        assert_eq!(error.kind(), ErrorKind::Invalid, "{error}");
+        assert!(error.to_string().contains("parallel arrays"), "{error}");
+        Ok(())
+    })
+    .unwrap();
+}

@@ -81,6 +81,9 @@ pub use txn::write::WriteTx;
 /// The archived forms of records are rkyv's: [`View`] derefs to them.
 #[doc(inline)]
 pub use rkyv;
+/// A JSON value is a [`serde_json::Value`]; `serde_json::json!` writes one.
+#[doc(inline)]
+pub use serde_json;
 /// Keys and fields can be [`uuid::Uuid`]; `Uuid::now_v7` makes keys that sort by time.
 #[doc(inline)]
 pub use uuid;

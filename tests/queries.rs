@@ -43,7 +43,7 @@ fn city(id: u32, name: &str, population: u64, kind: Kind) -> City {
         name: name.into(),
         population,
         names: vec![name.to_lowercase(), format!("{name} City")],
-        place: (id % 2 == 0).then_some(Place {
+        place: id.is_multiple_of(2).then_some(Place {
             lat: f64::from(id) / 2.0,
             lon: -1.5,
         }),

@@ -5,7 +5,7 @@ use std::ops::Deref;
 
 use super::collection::{Collection, encoded};
 use super::document::Document;
-use super::ndjson::Lines;
+use super::ndjson::{LINE_FACTOR, Lines};
 use super::view::View;
 use crate::base::error::Context;
 use crate::base::name::show_key;
@@ -103,10 +103,13 @@ impl<T: Record> CollectionMut<'_, T> {
     /// # Errors
     /// [`Invalid`](crate::ErrorKind::Invalid) when a line is no JSON or no such record, also when it has
     /// a member that no field is for; those of [`insert`](CollectionMut::insert). With the number of the
-    /// line. [`Limit`](crate::ErrorKind::Limit) for a line of more than four times the largest record's
+    /// line. [`Limit`](crate::ErrorKind::Limit) for a line of more than eight times the largest record's
     /// bytes: it is never held in memory.
     pub fn import_ndjson(&mut self, from: impl Read) -> Result<u64> {
-        let mut lines = Lines::new(from, self.tx.core.body_bytes_max.saturating_mul(4));
+        let mut lines = Lines::new(
+            from,
+            self.tx.core.body_bytes_max.saturating_mul(LINE_FACTOR),
+        );
         let mut count = 0;
         loop {
             let imported = lines.next().and_then(|line| match line {

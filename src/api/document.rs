@@ -6,7 +6,8 @@ use serde::{Deserialize, Serialize};
 
 use super::patch;
 use crate::base::{Error, ErrorKind, Result};
-use crate::codec::value::json::{encode_text, encode_value, encode_value_like};
+use crate::codec::value::json::{encode_text, encode_value};
+use crate::codec::value::like::encode_value_like;
 use crate::codec::value::read::Node;
 use crate::codec::value::{self, pointer};
 use crate::collection::body::Body;
@@ -19,6 +20,9 @@ use crate::store::Bytes;
 /// Numbers are exact: integers of up to 128 bits and `f64`. Besides what JSON has there are bytes and
 /// [`Timestamp`](crate::Timestamp)s. The members of an object keep their order. Lists and objects are
 /// nested at most 127 deep.
+///
+/// Members keep their order through changes where they stay in their place: a `serde_json::Value` forgets
+/// the order of what a patch moves or brings.
 ///
 /// In JSON text, and as a [`serde_json::Value`], what JSON cannot say is an object with one key:
 /// `{"$bytes": "AQID"}` (base64), `{"$int": "18446744073709551616"}` (beyond 64 bits),
@@ -154,16 +158,16 @@ impl<'a> Document<'a> {
     /// sees the document as the JSON value that it is: bytes, for instance, as `{"$bytes": ..}`.
     ///
     /// # Errors
-    /// [`Conflict`](crate::ErrorKind::Conflict) where a `test` fails;
+    /// [`Conflict`](crate::ErrorKind::Conflict) where a `test` finds another value;
     /// [`Invalid`](crate::ErrorKind::Invalid) where the patch is none, or an operation cannot be done:
-    /// it names which.
+    /// it names which. [`Limit`](crate::ErrorKind::Limit) where copies of copies would fill the memory.
     pub fn patch(&self, operations: &serde_json::Value) -> Result<Document<'static>> {
         self.changed(|value| patch::patch(value, operations))
     }
 
     /// The document with the value that a JSON Pointer leads to put in place: an element or member
     /// that is there is replaced, a member that is not comes. To add an element to a list, use
-    /// [`patch`](Document::patch).
+    /// [`patch`](Document::patch); as there, the pointer is into the JSON value.
     ///
     /// # Errors
     /// [`NotFound`](crate::ErrorKind::NotFound) where there is no such place.
@@ -214,7 +218,7 @@ impl<'a> Document<'a> {
         Document::owned(self.bytes().to_vec())
     }
 
-    pub(super) fn into_bytes(self) -> Vec<u8> {
+    pub(super) fn to_bytes(&self) -> Vec<u8> {
         self.bytes().to_vec()
     }
 
@@ -247,6 +251,12 @@ impl fmt::Debug for Document<'_> {
 }
 
 /// What can be put into a document collection: a [`Document`], or a [`serde_json::Value`].
+#[diagnostic::on_unimplemented(
+    message = "`{Self}` is no document",
+    label = "expected a `Document` or a `serde_json::Value`",
+    note = "for a type of serde's use `tx.documents_of::<T>(..)`, or `Document::of(&value)?`",
+    note = "for JSON text use `Document::from_json(text)?`"
+)]
 pub trait IntoDocument: sealed::Sealed {
     /// Appends the document's bytes.
     #[doc(hidden)]

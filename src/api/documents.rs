@@ -49,6 +49,16 @@ pub struct Documents<'tx> {
     pub(super) info: Option<Info<'tx>>,
 }
 
+impl DocumentKey {
+    /// The key as a JSON value.
+    ///
+    /// # Errors
+    /// [`Corrupt`](crate::ErrorKind::Corrupt) where it comes from a damaged file.
+    pub fn to_value(&self) -> Result<serde_json::Value> {
+        Document::owned(self.to_document()?).to_value()
+    }
+}
+
 /// A document in the file, with its key and its revision; derefs to the [`Document`].
 #[derive(Debug)]
 pub struct DocumentView<'a> {

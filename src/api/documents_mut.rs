@@ -6,7 +6,7 @@ use std::ops::Deref;
 use super::collection::Info;
 use super::document::{Document, IntoDocument};
 use super::documents::{Documents, view};
-use super::ndjson::{self, Lines};
+use super::ndjson::{self, LINE_FACTOR, Lines};
 use super::register::CollectionOptions;
 use crate::base::error::Context;
 use crate::base::{Error, ErrorKind, Result};
@@ -248,9 +248,12 @@ impl DocumentsMut<'_> {
     ///
     /// # Errors
     /// Those of `insert`, with the number of the line. [`Limit`](crate::ErrorKind::Limit) for a line of
-    /// more than four times the largest document's bytes: it is never held in memory.
+    /// more than eight times the largest document's bytes: it is never held in memory.
     pub fn import_ndjson(&mut self, from: impl Read) -> Result<u64> {
-        let mut lines = Lines::new(from, self.tx.core.body_bytes_max.saturating_mul(4));
+        let mut lines = Lines::new(
+            from,
+            self.tx.core.body_bytes_max.saturating_mul(LINE_FACTOR),
+        );
         let mut count = 0;
         loop {
             let imported = lines.next().and_then(|line| match line {
@@ -265,8 +268,11 @@ impl DocumentsMut<'_> {
         }
     }
 
-    /// From now on every document that is written must fit a JSON Schema (draft 2020-12), kept in the
-    /// file so that every program follows it; with `None`, no more.
+    /// From now on every document that is written must fit a JSON Schema (draft 2020-12, whatever its
+    /// `$schema` says), kept in the file so that every program follows it; with `None`, no more.
+    ///
+    /// The schema sees the document as its JSON: a timestamp is an object with the key `$time`. A
+    /// `format` is not looked at, as the draft has it.
     ///
     /// # Errors
     /// [`Invalid`](crate::ErrorKind::Invalid) when it is no JSON Schema, or refers to one elsewhere;
@@ -290,8 +296,13 @@ impl DocumentsMut<'_> {
     }
 
     fn store_schema(&mut self, schema: Option<&serde_json::Value>) -> Result<()> {
-        schema.map_or(Ok(()), check_schema)?;
+        check_schema(schema)?;
         let json_schema = schema.map(ToString::to_string);
+        if let Some(text) = &json_schema {
+            // It is read again from its text, where less depth is allowed.
+            serde_json::from_str::<serde_json::Value>(text)
+                .map_err(|error| Error::invalid("the JSON Schema cannot be kept").because(error))?;
+        }
         let stored = StoredDocuments {
             json_schema,
             ..self.existing()?.documents()?.stored.clone()
@@ -334,7 +345,7 @@ impl DocumentsMut<'_> {
                 let key = DocumentKey::of_encoded(&key_of(key)?);
                 (key, document.encoded()?.to_vec())
             }
-            None => with_own_or_new_key(document.into_bytes())?,
+            None => with_own_or_new_key(document.to_bytes())?,
         };
         self.store_new(key, &body)?;
         Ok(())

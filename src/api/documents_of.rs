@@ -211,7 +211,13 @@ impl<T: Serialize + DeserializeOwned> DocumentsOfMut<'_, T> {
             let new = Document::of(&value)?;
             let mut bytes = Vec::with_capacity(document.size());
             keep_unknown(document.root(), known.root(), new.root(), &mut bytes)?;
-            Ok(Document::owned(bytes))
+            let kept = Document::owned(bytes);
+            // What is kept may stand in the way: a field under an alias, say, is there twice.
+            Ok(if kept.decode::<T>().is_ok() {
+                kept
+            } else {
+                new
+            })
         })
     }
 

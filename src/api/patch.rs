@@ -15,7 +15,10 @@ use crate::codec::value::json::{LITERAL, form_of};
 pub(super) fn patch(value: &mut Value, patch: &Value) -> Result<()> {
     let patch: Patch = Deserialize::deserialize(patch)
         .map_err(|error| Error::invalid("this is no JSON Patch (RFC 6902)").because(error))?;
+    let mut copied = 0;
     for (number, operation) in patch.iter().enumerate() {
+        check_room(value, operation, &mut copied)
+            .map_err(|error| error.during(format!("operation {number} of the patch")))?;
         apply(value, operation).map_err(|error| {
             let kind = match error {
                 PatchErrorKind::TestFailed => ErrorKind::Conflict,
@@ -29,6 +32,63 @@ pub(super) fn patch(value: &mut Value, patch: &Value) -> Result<()> {
         })?;
     }
     Ok(())
+}
+
+/// Refuses an operation whose result would be deeper than a document can be, or larger: copies of
+/// copies double with each operation, so that a patch of a kilobyte would fill the memory or the stack.
+fn check_room(value: &Value, operation: &PatchOperation, added: &mut usize) -> Result<()> {
+    let (path, new) = match operation {
+        PatchOperation::Add(add) => (&add.path, Some(&add.value)),
+        PatchOperation::Replace(replace) => (&replace.path, Some(&replace.value)),
+        PatchOperation::Move(change) => (&change.path, value.pointer(change.from.as_str())),
+        PatchOperation::Copy(copy) => (&copy.path, value.pointer(copy.from.as_str())),
+        PatchOperation::Remove(_) | PatchOperation::Test(_) => return Ok(()),
+    };
+    let Some(new) = new else { return Ok(()) };
+    let above = path.as_str().bytes().filter(|byte| *byte == b'/').count();
+    let mut bytes = 0;
+    if above + deep(new, &mut bytes) > VALUES_DEEP_MAX {
+        return Err(Error::limit("the patch nests values too deep"));
+    }
+    if matches!(operation, PatchOperation::Copy(_)) {
+        *added = added.saturating_add(bytes);
+        if *added > COPIED_MAX {
+            return Err(Error::limit("a patch makes the document too large"));
+        }
+    }
+    Ok(())
+}
+
+/// Deeper than any document's JSON value is, and far from the end of a stack.
+const VALUES_DEEP_MAX: usize = 512;
+
+/// How many bytes the copies of one patch may come to: 64 MiB.
+const COPIED_MAX: usize = 64 << 20;
+
+/// What a value takes in memory besides its text, about.
+const VALUE_BYTES: usize = 64;
+
+/// How deep a value is; adds the bytes that it takes.
+fn deep(value: &Value, size: &mut usize) -> usize {
+    *size += VALUE_BYTES;
+    match value {
+        Value::String(text) => *size += text.len(),
+        Value::Array(elements) => {
+            return 1 + elements.iter().map(|e| deep(e, size)).max().unwrap_or(0);
+        }
+        Value::Object(members) => {
+            return 1 + members
+                .iter()
+                .map(|(key, value)| {
+                    *size += key.len();
+                    deep(value, size)
+                })
+                .max()
+                .unwrap_or(0);
+        }
+        _ => {}
+    }
+    1
 }
 
 /// Applies one operation. One by one, nothing is recorded to undo them: that is not needed, and

@@ -29,7 +29,7 @@ impl JsonSchema {
             .map_err(|error| Error::corrupt("the JSON Schema is damaged").because(error))
     }
 
-    /// Refuses a value that does not fit, naming every place where it does not.
+    /// Refuses a value that does not fit, naming the places where it does not, up to eight.
     #[cfg(feature = "json-schema")]
     pub(crate) fn check(&self, value: &serde_json::Value) -> Result<()> {
         let validator = match self.validator.get() {
@@ -69,14 +69,14 @@ impl JsonSchema {
     }
 }
 
-/// Refuses what is no JSON Schema.
+/// Refuses what is no JSON Schema; without the feature any change of one.
 #[cfg(feature = "json-schema")]
-pub(crate) fn check_schema(schema: &serde_json::Value) -> Result<()> {
-    validator(schema).map(drop)
+pub(crate) fn check_schema(schema: Option<&serde_json::Value>) -> Result<()> {
+    schema.map_or(Ok(()), |schema| validator(schema).map(drop))
 }
 
 #[cfg(not(feature = "json-schema"))]
-pub(crate) fn check_schema(_schema: &serde_json::Value) -> Result<()> {
+pub(crate) fn check_schema(_schema: Option<&serde_json::Value>) -> Result<()> {
     Err(without_feature())
 }
 
@@ -94,8 +94,8 @@ const FAULTS_MAX: usize = 8;
 fn without_feature() -> Error {
     Error::new(
         ErrorKind::Unsupported,
-        "the collection has a JSON Schema, and this program was built without larder's feature \
-         `json-schema`, so that it cannot write there",
+        "a JSON Schema needs larder's feature `json-schema`, without which this program was built: it \
+         can neither set one nor write where there is one",
     )
 }
 

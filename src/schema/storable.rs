@@ -137,16 +137,16 @@ plain! {
         ValueRef::Bool(value) => Some(value),
         _ => None,
     };
-    u8, U8, parsed, |value| integer(value);
-    u16, U16, parsed, |value| integer(value);
-    u32, U32, parsed, |value| integer(value);
-    u64, U64, parsed, |value| integer(value);
-    i8, I8, parsed, |value| integer(value);
-    i16, I16, parsed, |value| integer(value);
-    i32, I32, parsed, |value| integer(value);
-    i64, I64, parsed, |value| integer(value);
-    i128, I128, parsed, |value| integer(value);
-    u128, U128, parsed, |value| integer(value);
+    u8, U8, integer_from_text, |value| integer(value);
+    u16, U16, integer_from_text, |value| integer(value);
+    u32, U32, integer_from_text, |value| integer(value);
+    u64, U64, integer_from_text, |value| integer(value);
+    i8, I8, integer_from_text, |value| integer(value);
+    i16, I16, integer_from_text, |value| integer(value);
+    i32, I32, integer_from_text, |value| integer(value);
+    i64, I64, integer_from_text, |value| integer(value);
+    i128, I128, integer_from_text, |value| integer(value);
+    u128, U128, integer_from_text, |value| integer(value);
     f32, F32, parsed, |value| match value {
         ValueRef::F32(value) => Some(value),
         value => float(value).and_then(narrow_float),
@@ -180,6 +180,11 @@ plain! {
 
 fn parsed<T: std::str::FromStr>(text: &str) -> Option<T> {
     text.parse().ok()
+}
+
+/// An integer in the one form that it is written in: two keys of a map would be one otherwise.
+fn integer_from_text<T: std::str::FromStr + ToString>(text: &str) -> Option<T> {
+    parsed(text).filter(|integer: &T| integer.to_string() == text)
 }
 
 /// A float as it is, or an integer that one has exactly.

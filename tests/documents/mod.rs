@@ -3,4 +3,5 @@
 mod collection;
 mod ndjson;
 mod patches;
+mod review;
 mod schema;

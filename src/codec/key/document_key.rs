@@ -116,11 +116,16 @@ as_key! {
     &[u8], BYTES, |bytes, out| encode_bytes(bytes, out);
     Vec<u8>, BYTES, |bytes, out| encode_bytes(bytes, out);
     bool, BOOL, |value, out| encode_bool(*value, out);
+    i8, NUMBER, |value, out| document::encode_integer((*value).into(), out);
+    u8, NUMBER, |value, out| document::encode_integer((*value).into(), out);
+    i16, NUMBER, |value, out| document::encode_integer((*value).into(), out);
+    u16, NUMBER, |value, out| document::encode_integer((*value).into(), out);
     i32, NUMBER, |value, out| document::encode_integer((*value).into(), out);
     u32, NUMBER, |value, out| document::encode_integer((*value).into(), out);
     i64, NUMBER, |value, out| document::encode_integer((*value).into(), out);
     u64, NUMBER, |value, out| document::encode_integer((*value).into(), out);
     i128, NUMBER, |value, out| document::encode_integer(*value, out);
+    u128, NUMBER, |value, out| document::encode_unsigned(*value, out);
     f64, NUMBER, |value, out| document::encode_float(*value, out);
     Timestamp, TIMESTAMP, |value, out| encode_i64(value.as_micros(), out);
 }

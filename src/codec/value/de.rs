@@ -23,8 +23,8 @@ impl<'de> de::Deserializer<'de> for Value<'de> {
             Value::Bool(value) => visitor.visit_bool(value),
             Value::I64(value) => visitor.visit_i64(value),
             Value::U64(value) => visitor.visit_u64(value),
-            Value::I128(value) => visitor.visit_i128(value),
-            Value::U128(value) => visitor.visit_u128(value),
+            // As `serde_json` does: many visitors know no wider integers. Who asks for one gets it.
+            Value::I128(_) | Value::U128(_) => self.deserialize_f64(visitor),
             Value::F64(value) => visitor.visit_f64(value),
             // As in JSON; a `Timestamp` asks for one by its name.
             Value::Timestamp(value) => visitor.visit_string(value.to_string()),
@@ -47,12 +47,43 @@ impl<'de> de::Deserializer<'de> for Value<'de> {
         name: &'static str,
         visitor: V,
     ) -> Result<V::Value> {
-        if name == TIMESTAMP_NAME
-            && let Value::Timestamp(value) = self
-        {
-            return visitor.visit_i64(value.as_micros());
+        if name == TIMESTAMP_NAME {
+            return match self {
+                Value::Timestamp(value) => visitor.visit_i64(value.as_micros()),
+                Value::String(text) => visitor.visit_borrowed_str(text),
+                // A number must not be taken for microseconds.
+                other => Err(other.unexpected(&visitor)),
+            };
         }
         visitor.visit_newtype_struct(self)
+    }
+
+    #[expect(
+        clippy::cast_precision_loss,
+        reason = "the nearest float is what is asked for"
+    )]
+    fn deserialize_f64<V: Visitor<'de>>(self, visitor: V) -> Result<V::Value> {
+        match self {
+            Value::I128(value) => visitor.visit_f64(value as f64),
+            Value::U128(value) => visitor.visit_f64(value as f64),
+            other => other.deserialize_any(visitor),
+        }
+    }
+
+    fn deserialize_i128<V: Visitor<'de>>(self, visitor: V) -> Result<V::Value> {
+        match self {
+            Value::I128(value) => visitor.visit_i128(value),
+            Value::U128(value) => visitor.visit_u128(value),
+            other => other.deserialize_any(visitor),
+        }
+    }
+
+    fn deserialize_u128<V: Visitor<'de>>(self, visitor: V) -> Result<V::Value> {
+        self.deserialize_i128(visitor)
+    }
+
+    fn deserialize_f32<V: Visitor<'de>>(self, visitor: V) -> Result<V::Value> {
+        self.deserialize_f64(visitor)
     }
 
     fn deserialize_bytes<V: Visitor<'de>>(self, visitor: V) -> Result<V::Value> {
@@ -112,8 +143,21 @@ impl<'de> de::Deserializer<'de> for Value<'de> {
     }
 
     forward_to_deserialize_any! {
-        bool i8 i16 i32 i64 i128 u8 u16 u32 u64 u128 f32 f64 char str string unit unit_struct
+        bool i8 i16 i32 i64 u8 u16 u32 u64 char str string unit unit_struct
         tuple_struct map struct identifier
+    }
+}
+
+impl<'de> Value<'de> {
+    fn unexpected<V: Visitor<'de>>(&self, expected: &V) -> Failure {
+        let found = match self {
+            Value::I64(value) => Unexpected::Signed(*value),
+            Value::U64(value) => Unexpected::Unsigned(*value),
+            Value::F64(value) => Unexpected::Float(*value),
+            Value::Null => Unexpected::Unit,
+            _ => Unexpected::Other("another kind of value"),
+        };
+        de::Error::invalid_type(found, expected)
     }
 }
 
@@ -199,8 +243,8 @@ macro_rules! parsed {
     ($($method:ident => $visit:ident,)*) => {$(
         fn $method<V: Visitor<'de>>(self, visitor: V) -> Result<V::Value> {
             match self.0.parse() {
-                Ok(value) => visitor.$visit(value),
-                Err(_) => visitor.visit_borrowed_str(self.0),
+                Ok(value) if !has_other_form(self.0) => visitor.$visit(value),
+                _ => visitor.visit_borrowed_str(self.0),
             }
         }
     )*};
@@ -254,6 +298,12 @@ impl<'de> de::Deserializer<'de> for Key<'de> {
         char str string bytes byte_buf unit unit_struct seq tuple tuple_struct map struct identifier
         ignored_any
     }
+}
+
+/// Whether a number is written as nobody writes it: two keys of one map would be one.
+fn has_other_form(text: &str) -> bool {
+    let digits = text.strip_prefix('-').unwrap_or(text);
+    text.starts_with('+') || matches!(digits.as_bytes(), [b'0', b'0'..=b'9', ..])
 }
 
 /// A variant of an enum: its name, and what it holds.

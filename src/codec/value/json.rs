@@ -16,9 +16,9 @@
 //! - Every number in a text is read exactly: an integer beyond 64 bits as `$int` is, a float as the
 //!   nearest there is.
 //! - An object with a key twice is refused: one of its values would be lost.
-//! - Text is at most 127 containers deep, these objects included.
+//! - Text is at most 127 containers deep, these objects included: of a document that is as deep as it can
+//!   be the text may not be read again.
 
-use std::borrow::Cow;
 use std::fmt;
 
 use base64::Engine;
@@ -26,7 +26,8 @@ use base64::engine::general_purpose::STANDARD;
 use serde::de::{self, DeserializeSeed, Deserializer, MapAccess, SeqAccess, Visitor};
 
 use super::Failure;
-use super::read::{Array, Node, Value, text_at};
+use super::numbers::{Exact, Numbers, exact, integer_of, is_number};
+use super::read::{Node, Value, text_at};
 use super::write::{Open, Writer};
 use crate::base::{Error, Result};
 use crate::codec::timestamp::Timestamp;
@@ -38,7 +39,7 @@ pub(crate) const TIME: &str = "$time";
 pub(crate) const LITERAL: &str = "$literal";
 
 /// How `serde_json` gives a number when somebody in the program turns on its `arbitrary_precision`.
-const NUMBER: &str = "$serde_json::private::Number";
+pub(super) const NUMBER: &str = "$serde_json::private::Number";
 
 /// The form that an object with this as its only key has.
 pub(crate) fn form_of(key: &str) -> Option<&'static str> {
@@ -66,13 +67,15 @@ pub(crate) fn float_text(value: f64) -> Option<&'static str> {
 
 /// Appends the document that a JSON text is. After an error nothing is added.
 pub(crate) fn encode_text(text: &[u8], out: &mut Vec<u8>) -> Result<()> {
-    let exact = with_exact_numbers(text);
-    parse(&exact, out).map_err(|error| {
-        // Line and column are to be those of the text as it came.
-        let error = match exact {
-            Cow::Owned(_) => parse(text, &mut Vec::new()).err().unwrap_or(error),
-            Cow::Borrowed(_) => error,
-        };
+    let start = out.len();
+    let mut source = serde_json::Deserializer::from_slice(text);
+    let mut target = Target {
+        writer: &mut Writer::new(out),
+        numbers: Numbers::of(text),
+    };
+    let result = Seed::new(&mut target).deserialize(&mut source);
+    result.and_then(|()| source.end()).map_err(|error| {
+        out.truncate(start);
         // A text of one line, such as one of many in a file, has no lines to count.
         let mut why = error.to_string();
         if !text.trim_ascii().contains(&b'\n') {
@@ -82,251 +85,64 @@ pub(crate) fn encode_text(text: &[u8], out: &mut Vec<u8>) -> Result<()> {
     })
 }
 
-fn parse(text: &[u8], out: &mut Vec<u8>) -> serde_json::Result<()> {
-    let start = out.len();
-    let mut source = serde_json::Deserializer::from_slice(text);
-    let result = Seed::new(&mut Writer::new(out)).deserialize(&mut source);
-    let result = result.and_then(|()| source.end());
-    if result.is_err() {
-        out.truncate(start);
-    }
-    result
-}
-
 /// Appends the document that a JSON value is. After an error nothing is added.
 pub(crate) fn encode_value(value: &serde_json::Value, out: &mut Vec<u8>) -> Result<()> {
     let start = out.len();
-    let result = Seed::new(&mut Writer::new(out)).deserialize(value);
-    if result.is_err() {
-        out.truncate(start);
-    }
-    result.map_err(|error| Error::invalid("the JSON value is refused").because(error))
-}
-
-/// Appends the document that a JSON value is, the members of each object in the order that those of
-/// `like` have, new ones behind them: a value of `serde_json` that was made from it forgot that order.
-/// After an error nothing is added.
-pub(crate) fn encode_value_like(
-    value: &serde_json::Value,
-    like: Node<'_>,
-    out: &mut Vec<u8>,
-) -> Result<()> {
-    let start = out.len();
-    let result = write_like(value, Some(like), &mut Writer::new(out));
+    let result = write_value(value, &mut Writer::new(out));
     if result.is_err() {
         out.truncate(start);
     }
     result
 }
 
-fn write_like(
-    value: &serde_json::Value,
-    like: Option<Node<'_>>,
-    writer: &mut Writer<'_>,
-) -> Result<()> {
-    match (value, like.map(Node::read).transpose()?) {
-        (serde_json::Value::Array(elements), Some(Value::Array(like))) => {
-            let open = writer.begin_array(0)?;
-            let like = beside(elements, &like)?;
-            for (i, element) in elements.iter().enumerate() {
-                writer.element(&open);
-                write_like(element, like.get(i).copied().flatten(), writer)?;
-            }
-            writer.end_array(&open)
-        }
-        (serde_json::Value::Object(members), Some(Value::Object(like)))
-            if !says_what_json_cannot(members) =>
-        {
-            let open = writer.begin_object(0)?;
-            let mut write = |key: &str, value, like| {
-                writer.member(&open, key)?;
-                write_like(value, like, writer)
-            };
-            for member in like.iter() {
-                let (key, like) = member?;
-                if let Some(value) = members.get(key) {
-                    write(key, value, Some(like))?;
-                }
-            }
-            for (key, value) in members {
-                if like.get(key)?.is_none() {
-                    write(key, value, None)?;
-                }
-            }
-            writer.end_object(&open)
-        }
-        _ => Seed::new(writer)
-            .deserialize(value)
-            .map_err(|error| Error::invalid("the JSON value is refused").because(error)),
-    }
-}
-
-/// For each element the one of `like` that it was: where some came or went, those in front of them
-/// and those behind are the same as before.
-fn beside<'a>(elements: &[serde_json::Value], like: &Array<'a>) -> Result<Vec<Option<Node<'a>>>> {
-    let before: Vec<Node<'a>> = like.iter().collect::<Result<_>>()?;
-    let (now, then) = (elements.len(), before.len());
-    let mut back = 0;
-    if now != then {
-        let mut front = 0;
-        while let (Some(element), Some(node)) = (elements.get(front), before.get(front))
-            && same(element, *node)?
-        {
-            front += 1;
-        }
-        let most = now.min(then) - front;
-        for (element, node) in elements.iter().rev().zip(before.iter().rev()).take(most) {
-            if !same(element, *node)? {
-                break;
-            }
-            back += 1;
-        }
-    }
-    let at = |i: usize| match (now - i <= back, i + back < then) {
-        (true, _) => before.get(i + then - now),
-        (false, true) => before.get(i),
-        (false, false) => None,
+pub(super) fn write_value(value: &serde_json::Value, writer: &mut Writer<'_>) -> Result<()> {
+    let mut target = Target {
+        writer,
+        numbers: Numbers::of(&[]),
     };
-    Ok((0..now).map(|i| at(i).copied()).collect())
+    Seed::new(&mut target)
+        .deserialize(value)
+        .map_err(|error| Error::invalid("the JSON value is refused").because(error))
 }
 
-/// Whether a JSON value is that of a document, whatever the order of members.
-fn same(value: &serde_json::Value, node: Node<'_>) -> Result<bool> {
-    match (value, node.read()?) {
-        (serde_json::Value::String(a), Value::String(b)) => Ok(a == b),
-        (serde_json::Value::Array(a), Value::Array(b)) => {
-            if a.len() != b.len() {
-                return Ok(false);
-            }
-            for (a, b) in a.iter().zip(b.iter()) {
-                if !same(a, b?)? {
-                    return Ok(false);
-                }
-            }
-            Ok(true)
-        }
-        (serde_json::Value::Object(a), Value::Object(b)) if !says_what_json_cannot(a) => {
-            if a.len() != b.len() {
-                return Ok(false);
-            }
-            for member in b.iter() {
-                let (key, b) = member?;
-                match a.get(key) {
-                    Some(a) if same(a, b)? => {}
-                    _ => return Ok(false),
-                }
-            }
-            Ok(true)
-        }
-        (_, Value::Array(_) | Value::Object(_)) => Ok(false),
-        _ => {
-            let mut encoded = Vec::new();
-            Ok(encode_value(value, &mut encoded).is_ok() && encoded == node.encoded()?)
-        }
-    }
-}
-
-fn says_what_json_cannot(members: &serde_json::Map<String, serde_json::Value>) -> bool {
+/// Whether an object of a JSON value says what JSON cannot.
+pub(crate) fn says_what_json_cannot(members: &serde_json::Map<String, serde_json::Value>) -> bool {
     let only = members.keys().next().filter(|_| members.len() == 1);
     only.is_some_and(|key| form_of(key).is_some()) || members.contains_key(LITERAL)
 }
 
-/// The text with numbers in a form of ours where a parser that gives 64-bit integers and floats may
-/// not give exactly what they say: `serde_json` rounds twice, unless somebody in the program turns on
-/// its feature `float_roundtrip`.
-fn with_exact_numbers(text: &[u8]) -> Cow<'_, [u8]> {
-    let mut exact = Vec::new();
-    let (mut at, mut copied) = (0, 0);
-    while let Some(rest @ [first, ..]) = text.get(at..) {
-        let length = match first {
-            b'"' => string_length(rest),
-            b'-' | b'0'..=b'9' => {
-                let length = rest.iter().take_while(|byte| is_of_number(**byte)).count();
-                if let Some(form) = form_needed(rest.get(..length).unwrap_or_default()) {
-                    exact.extend_from_slice(text.get(copied..at).unwrap_or_default());
-                    exact.extend_from_slice(form.as_bytes());
-                    copied = at + length;
-                }
-                length
-            }
-            _ => 1,
-        };
-        at += length;
-    }
-    if copied == 0 {
-        return Cow::Borrowed(text);
-    }
-    exact.extend_from_slice(text.get(copied..).unwrap_or_default());
-    Cow::Owned(exact)
+/// Where a document is written to, and what is known of the text that it comes from.
+struct Target<'w, 'o, 't> {
+    writer: &'w mut Writer<'o>,
+    /// Those of the text that are still to come; none where it is a value.
+    numbers: Numbers<'t>,
 }
 
-fn is_of_number(byte: u8) -> bool {
-    matches!(byte, b'0'..=b'9' | b'+' | b'-' | b'.' | b'e' | b'E')
-}
-
-/// The form of a number that needs one. What is no number is left for the parser to refuse.
-fn form_needed(token: &[u8]) -> Option<String> {
-    let is_integer = token.iter().skip(1).all(u8::is_ascii_digit);
-    let has_exponent = token.iter().any(|byte| matches!(byte, b'e' | b'E'));
-    if token.len() <= DIGITS_SAFE && !has_exponent {
-        return None;
-    }
-    let text = std::str::from_utf8(token).ok()?;
-    if !is_number(text) {
-        return None;
-    }
-    if is_integer {
-        let fits = text.parse::<i64>().is_ok() || text.parse::<u64>().is_ok();
-        return (!fits).then(|| format!("{{\"{INT}\":\"{text}\"}}"));
-    }
-    let is_finite = text.parse::<f64>().is_ok_and(f64::is_finite);
-    is_finite.then(|| format!("{{\"{FLOAT}\":\"{text}\"}}"))
-}
-
-/// A number of so many digits and no exponent is read exactly by multiplying or dividing once.
-const DIGITS_SAFE: usize = 15;
-
-/// Whether this is a number of RFC 8259.
-fn is_number(text: &str) -> bool {
-    let digits = |text: &str| !text.is_empty() && text.bytes().all(|byte| byte.is_ascii_digit());
-    let text = text.strip_prefix('-').unwrap_or(text);
-    let (mantissa, exponent) = match text.split_once(['e', 'E']) {
-        Some((mantissa, exponent)) => (
-            mantissa,
-            exponent.strip_prefix(['+', '-']).unwrap_or(exponent),
-        ),
-        None => (text, "0"),
-    };
-    let (whole, fraction) = mantissa.split_once('.').unwrap_or((mantissa, "0"));
-    let no_leading_zero = whole.len() == 1 || !whole.starts_with('0');
-    digits(whole) && no_leading_zero && digits(fraction) && digits(exponent)
-}
-
-/// The bytes of the string that the text begins with, quotes included.
-fn string_length(text: &[u8]) -> usize {
-    let mut escaped = false;
-    for (i, byte) in text.iter().enumerate().skip(1) {
-        match byte {
-            _ if escaped => escaped = false,
-            b'\\' => escaped = true,
-            b'"' => return i + 1,
-            _ => {}
+impl Target<'_, '_, '_> {
+    /// The token of the number that comes next, where it needs one to be exact.
+    fn number<E: de::Error>(&mut self, write: impl FnOnce(&mut Writer<'_>)) -> Result<(), E> {
+        match self.numbers.next().and_then(exact) {
+            Some(Exact::Integer(value)) => self.writer.i128(value),
+            Some(Exact::Unsigned(value)) => self.writer.u128(value),
+            Some(Exact::Float(value)) => self.writer.f64(value),
+            Some(Exact::TooLarge(text)) => return Err(refused(too_large(text))),
+            None => write(self.writer),
         }
+        Ok(())
     }
-    text.len()
 }
 
 /// Writes whatever comes next.
-struct Seed<'w, 'o> {
-    writer: &'w mut Writer<'o>,
+struct Seed<'s, 'w, 'o, 't> {
+    target: &'s mut Target<'w, 'o, 't>,
     /// Whether an object is what it is, whatever its keys.
     literal: bool,
 }
 
-impl<'w, 'o> Seed<'w, 'o> {
-    fn new(writer: &'w mut Writer<'o>) -> Self {
+impl<'s, 'w, 'o, 't> Seed<'s, 'w, 'o, 't> {
+    fn new(target: &'s mut Target<'w, 'o, 't>) -> Self {
         Self {
-            writer,
+            target,
             literal: false,
         }
     }
@@ -336,90 +152,95 @@ fn refused<E: de::Error>(error: Error) -> E {
     E::custom(Failure(error))
 }
 
-impl<'de> DeserializeSeed<'de> for Seed<'_, '_> {
+impl<'de> DeserializeSeed<'de> for Seed<'_, '_, '_, '_> {
     type Value = ();
 
-    fn deserialize<D: Deserializer<'de>>(self, source: D) -> std::result::Result<(), D::Error> {
+    fn deserialize<D: Deserializer<'de>>(self, source: D) -> Result<(), D::Error> {
         source.deserialize_any(self)
     }
 }
 
-impl<'de> Visitor<'de> for Seed<'_, '_> {
+impl<'de> Visitor<'de> for Seed<'_, '_, '_, '_> {
     type Value = ();
 
     fn expecting(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         f.write_str("a JSON value")
     }
 
-    fn visit_unit<E>(self) -> std::result::Result<(), E> {
-        self.writer.null();
+    fn visit_unit<E>(self) -> Result<(), E> {
+        self.target.writer.null();
         Ok(())
     }
 
-    fn visit_bool<E>(self, value: bool) -> std::result::Result<(), E> {
-        self.writer.bool(value);
+    fn visit_bool<E>(self, value: bool) -> Result<(), E> {
+        self.target.writer.bool(value);
         Ok(())
     }
 
-    fn visit_i64<E>(self, value: i64) -> std::result::Result<(), E> {
-        self.writer.i64(value);
-        Ok(())
+    fn visit_i64<E: de::Error>(self, value: i64) -> Result<(), E> {
+        self.target.number(|writer| writer.i64(value))
     }
 
-    fn visit_u64<E>(self, value: u64) -> std::result::Result<(), E> {
-        self.writer.u64(value);
-        Ok(())
+    fn visit_u64<E: de::Error>(self, value: u64) -> Result<(), E> {
+        self.target.number(|writer| writer.u64(value))
     }
 
-    fn visit_f64<E>(self, value: f64) -> std::result::Result<(), E> {
-        self.writer.f64(value);
-        Ok(())
+    fn visit_i128<E: de::Error>(self, value: i128) -> Result<(), E> {
+        self.target.number(|writer| writer.i128(value))
     }
 
-    fn visit_str<E: de::Error>(self, text: &str) -> std::result::Result<(), E> {
-        self.writer.string(text).map_err(refused)
+    fn visit_u128<E: de::Error>(self, value: u128) -> Result<(), E> {
+        self.target.number(|writer| writer.u128(value))
     }
 
-    fn visit_seq<A: SeqAccess<'de>>(self, mut source: A) -> std::result::Result<(), A::Error> {
-        let writer = self.writer;
-        let open = writer.begin_array(0).map_err(refused)?;
-        while source.next_element_seed(Element(writer, &open))?.is_some() {}
-        writer.end_array(&open).map_err(refused)
+    fn visit_f64<E: de::Error>(self, value: f64) -> Result<(), E> {
+        self.target.number(|writer| writer.f64(value))
     }
 
-    fn visit_map<A: MapAccess<'de>>(self, mut source: A) -> std::result::Result<(), A::Error> {
-        let Self { writer, literal } = self;
-        let open = writer.begin_object(0).map_err(refused)?;
+    fn visit_str<E: de::Error>(self, text: &str) -> Result<(), E> {
+        self.target.writer.string(text).map_err(refused)
+    }
+
+    fn visit_seq<A: SeqAccess<'de>>(self, mut source: A) -> Result<(), A::Error> {
+        let target = self.target;
+        let open = target.writer.begin_array(0).map_err(refused)?;
+        while source.next_element_seed(Element(target, &open))?.is_some() {}
+        target.writer.end_array(&open).map_err(refused)
+    }
+
+    fn visit_map<A: MapAccess<'de>>(self, mut source: A) -> Result<(), A::Error> {
+        let Self { target, literal } = self;
+        let open = target.writer.begin_object(0).map_err(refused)?;
         let (mut last, mut seen) = (None, false);
-        while let Some(form) = source.next_key_seed(Key(writer, &open))? {
+        while let Some(form) = source.next_key_seed(Key(target.writer, &open))? {
             let within_literal = form == Some(LITERAL) && !literal;
             source.next_value_seed(Seed {
-                writer,
+                target,
                 literal: within_literal,
             })?;
             last = form;
             seen |= within_literal;
-            if seen && writer.count(&open) > 1 {
+            if seen && target.writer.count(&open) > 1 {
                 return Err(refused(not_said(LITERAL, "it stands beside other keys")));
             }
         }
         match last {
-            Some(form) if !literal && writer.count(&open) == 1 => {
-                extend(writer, &open, form).map_err(refused)
+            Some(form) if !literal && target.writer.count(&open) == 1 => {
+                extend(target.writer, &open, form).map_err(refused)
             }
-            _ => writer.end_object(&open).map_err(refused),
+            _ => target.writer.end_object(&open).map_err(refused),
         }
     }
 }
 
 /// Begins an element of an array and writes it.
-struct Element<'w, 'o>(&'w mut Writer<'o>, &'w Open);
+struct Element<'s, 'w, 'o, 't>(&'s mut Target<'w, 'o, 't>, &'s Open);
 
-impl<'de> DeserializeSeed<'de> for Element<'_, '_> {
+impl<'de> DeserializeSeed<'de> for Element<'_, '_, '_, '_> {
     type Value = ();
 
-    fn deserialize<D: Deserializer<'de>>(self, source: D) -> std::result::Result<(), D::Error> {
-        self.0.element(self.1);
+    fn deserialize<D: Deserializer<'de>>(self, source: D) -> Result<(), D::Error> {
+        self.0.writer.element(self.1);
         Seed::new(self.0).deserialize(source)
     }
 }
@@ -430,10 +251,7 @@ struct Key<'w, 'o>(&'w mut Writer<'o>, &'w Open);
 impl<'de> DeserializeSeed<'de> for Key<'_, '_> {
     type Value = Option<&'static str>;
 
-    fn deserialize<D: Deserializer<'de>>(
-        self,
-        source: D,
-    ) -> std::result::Result<Self::Value, D::Error> {
+    fn deserialize<D: Deserializer<'de>>(self, source: D) -> Result<Self::Value, D::Error> {
         source.deserialize_str(self)
     }
 }
@@ -445,14 +263,14 @@ impl Visitor<'_> for Key<'_, '_> {
         f.write_str("a key")
     }
 
-    fn visit_str<E: de::Error>(self, key: &str) -> std::result::Result<Self::Value, E> {
+    fn visit_str<E: de::Error>(self, key: &str) -> Result<Self::Value, E> {
         self.0.member(self.1, key).map_err(refused)?;
         Ok(form_of(key))
     }
 }
 
 /// Writes what an object with one key of ours says in its place.
-fn extend(writer: &mut Writer<'_>, open: &Open, form: &'static str) -> Result<()> {
+pub(super) fn extend(writer: &mut Writer<'_>, open: &Open, form: &'static str) -> Result<()> {
     let member = writer.take_back(open);
     let (_, value_at) = text_at(&member, 0)?;
     let value = Node::root(member.get(value_at..).unwrap_or_default());
@@ -491,16 +309,18 @@ fn extend(writer: &mut Writer<'_>, open: &Open, form: &'static str) -> Result<()
 }
 
 fn integer(writer: &mut Writer<'_>, text: &str) -> Result<()> {
-    match (text.parse::<i128>(), text.parse::<u128>()) {
-        (Ok(value), _) => writer.i128(value),
-        (_, Ok(value)) => writer.u128(value),
-        _ => {
-            return Err(Error::invalid(format!(
-                "{text:?} is no integer of up to 128 bits; keep a larger one as text"
-            )));
-        }
+    match integer_of(text) {
+        Some(Exact::Integer(value)) => writer.i128(value),
+        Some(Exact::Unsigned(value)) => writer.u128(value),
+        _ => return Err(too_large(text)),
     }
     Ok(())
+}
+
+fn too_large(text: &str) -> Error {
+    Error::invalid(format!(
+        "{text:?} is no integer of up to 128 bits; keep a larger one as text"
+    ))
 }
 
 fn not_said(form: &str, why: &str) -> Error {

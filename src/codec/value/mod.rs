@@ -40,6 +40,8 @@
 mod de;
 pub(crate) mod json;
 pub(crate) mod keep;
+pub(crate) mod like;
+mod numbers;
 pub(crate) mod pointer;
 pub(crate) mod read;
 mod ser;
@@ -63,7 +65,12 @@ pub(crate) const CONTAINERS_DEEP_MAX: usize = 127;
 /// Appends the document that serde makes of a value. After an error nothing is added.
 pub(crate) fn encode<T: Serialize + ?Sized>(value: &T, out: &mut Vec<u8>) -> Result<()> {
     let start = out.len();
-    let result = value.serialize(ser::Serializer(&mut Writer::new(out)));
+    let mut writer = Writer::new(out);
+    let mut result = value.serialize(ser::Serializer(&mut writer));
+    if result.is_ok() && writer.has_failed() {
+        let hidden = "a part of the value could not be written, and its `Serialize` hid it";
+        result = Err(Error::invalid(hidden).into());
+    }
     if result.is_err() {
         out.truncate(start);
     }

@@ -8,6 +8,7 @@ use serde::ser::{
 };
 
 use super::Failure;
+use super::json::{NUMBER, extend};
 use super::write::{Open, Writer};
 use crate::base::Error;
 use crate::codec::timestamp::{TIMESTAMP_NAME, Timestamp};
@@ -24,6 +25,8 @@ impl<'w, 'o> Serializer<'w, 'o> {
             writer: self.0,
             open,
             outer: None,
+            is_number: false,
+            has_key: false,
         })
     }
 
@@ -33,6 +36,8 @@ impl<'w, 'o> Serializer<'w, 'o> {
             writer: self.0,
             open,
             outer: None,
+            is_number: false,
+            has_key: false,
         })
     }
 
@@ -49,6 +54,8 @@ impl<'w, 'o> Serializer<'w, 'o> {
             writer: self.0,
             open,
             outer: Some(outer),
+            is_number: false,
+            has_key: false,
         })
     }
 }
@@ -58,17 +65,30 @@ pub(super) struct Container<'w, 'o> {
     writer: &'w mut Writer<'o>,
     open: Open,
     outer: Option<Open>,
+    /// Whether it is how `serde_json` writes a number when its `arbitrary_precision` is on.
+    is_number: bool,
+    /// Of a map: whether a key waits for its value.
+    has_key: bool,
 }
 
 impl Container<'_, '_> {
     fn element<T: Serialize + ?Sized>(&mut self, value: &T) -> Result<()> {
         self.writer.element(&self.open);
-        value.serialize(Serializer(self.writer))
+        self.value(value)
     }
 
     fn member<T: Serialize + ?Sized>(&mut self, key: &str, value: &T) -> Result<()> {
         self.writer.member(&self.open, key)?;
-        value.serialize(Serializer(self.writer))
+        self.value(value)
+    }
+
+    /// Writes a value. What fails may have been written in part: its `Serialize` may not hide that.
+    fn value<T: Serialize + ?Sized>(&mut self, value: &T) -> Result<()> {
+        let written = value.serialize(Serializer(self.writer));
+        if written.is_err() {
+            self.writer.fail();
+        }
+        written
     }
 
     fn end_array(self) -> Result<()> {
@@ -77,6 +97,9 @@ impl Container<'_, '_> {
     }
 
     fn end_object(self) -> Result<()> {
+        if self.is_number && self.writer.count(&self.open) == 1 {
+            return Ok(extend(self.writer, &self.open, NUMBER)?);
+        }
         self.writer.end_object(&self.open)?;
         self.end_variant()
     }
@@ -207,7 +230,12 @@ impl<'w, 'o> ser::Serializer for Serializer<'w, 'o> {
         self.begin_object(length.unwrap_or_default())
     }
 
-    fn serialize_struct(self, _: &'static str, length: usize) -> Result<Container<'w, 'o>> {
+    fn serialize_struct(self, name: &'static str, length: usize) -> Result<Container<'w, 'o>> {
+        if name == NUMBER {
+            let mut number = self.begin_object(length)?;
+            number.is_number = true;
+            return Ok(number);
+        }
         self.begin_object(length)
     }
 
@@ -274,14 +302,29 @@ impl SerializeMap for Container<'_, '_> {
     type Error = Failure;
 
     fn serialize_key<T: Serialize + ?Sized>(&mut self, key: &T) -> Result<()> {
-        key.serialize(KeySerializer(self.writer, &self.open))
+        if std::mem::replace(&mut self.has_key, true) {
+            self.writer.fail();
+            return Err(Error::invalid("a map was written with two keys for one value").into());
+        }
+        let written = key.serialize(KeySerializer(self.writer, &self.open));
+        if written.is_err() {
+            self.writer.fail();
+        }
+        written
     }
 
     fn serialize_value<T: Serialize + ?Sized>(&mut self, value: &T) -> Result<()> {
-        value.serialize(Serializer(self.writer))
+        if !std::mem::replace(&mut self.has_key, false) {
+            self.writer.fail();
+            return Err(Error::invalid("a map was written with a value without a key").into());
+        }
+        self.value(value)
     }
 
     fn end(self) -> Result<()> {
+        if self.has_key {
+            return Err(Error::invalid("a map was written with a key without a value").into());
+        }
         self.end_object()
     }
 }

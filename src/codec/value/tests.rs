@@ -5,7 +5,8 @@ use std::collections::BTreeMap;
 use proptest::prelude::*;
 use serde::{Deserialize, Serialize};
 
-use super::json::{encode_text, encode_value, encode_value_like};
+use super::json::{encode_text, encode_value};
+use super::like::encode_value_like;
 use super::read::{Node, Value};
 use super::validate::validate;
 use super::write::Writer;

@@ -1,5 +1,5 @@
-//! Is this a whole document, and nothing else? Everything a writer promises but the narrowest
-//! widths is checked, without recursion, in time that grows with the bytes (times the logarithm of
+//! Is this a whole document, and nothing else? Everything a writer promises is checked, but that each
+//! value has the narrowest form there is, without recursion, in time that grows with the bytes (times the logarithm of
 //! the number of keys).
 
 use super::read::{Array, IN_ORDER_MAX, Members, Node, Nodes, Object, Value, hash};

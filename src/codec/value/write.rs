@@ -41,6 +41,8 @@ pub(crate) struct Writer<'o> {
     /// Of all open containers: their elements or members, from the first on.
     parts: Vec<Part>,
     depth: usize,
+    /// Whether a part of it could not be written.
+    failed: bool,
 }
 
 /// A container that is being written.
@@ -75,7 +77,17 @@ impl<'o> Writer<'o> {
             out,
             parts: Vec::with_capacity(32),
             depth: 0,
+            failed: false,
         }
+    }
+
+    /// What was written is not whole.
+    pub(super) fn fail(&mut self) {
+        self.failed = true;
+    }
+
+    pub(super) fn has_failed(&self) -> bool {
+        self.failed
     }
 
     pub(crate) fn null(&mut self) {
@@ -170,13 +182,22 @@ impl<'o> Writer<'o> {
     /// they are written.
     #[inline]
     pub(crate) fn begin_array(&mut self, expected: usize) -> Result<Open> {
-        self.begin(if expected == 0 { 0 } else { 3 + expected })
+        self.begin(if expected == 0 {
+            0
+        } else {
+            expected.saturating_add(3)
+        })
     }
 
     /// Begins an object of about so many members.
     #[inline]
     pub(crate) fn begin_object(&mut self, expected: usize) -> Result<Open> {
-        self.begin(if expected == 0 { 0 } else { 3 + 2 * expected })
+        let members = expected.saturating_mul(2);
+        self.begin(if expected == 0 {
+            0
+        } else {
+            members.saturating_add(3)
+        })
     }
 
     #[inline]

@@ -232,7 +232,7 @@ impl<'a> Document<'a> {
 }
 
 /// Room for a document of usual size, so that it does not move while it grows.
-const BYTES_EXPECTED: usize = 512;
+const BYTES_EXPECTED: usize = 1024;
 
 /// Documents are equal that have the same values, their members in the same order.
 impl PartialEq<Document<'_>> for Document<'_> {

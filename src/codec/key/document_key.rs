@@ -107,7 +107,6 @@ macro_rules! as_key {
 }
 
 as_key! {
-    str, STRING, |text, out| encode_str(text, out);
     &str, STRING, |text, out| encode_str(text, out);
     String, STRING, |text, out| encode_str(text, out);
     &String, STRING, |text, out| encode_str(text, out);

@@ -25,8 +25,7 @@ impl<'w, 'o> Serializer<'w, 'o> {
             writer: self.0,
             open,
             outer: None,
-            is_number: false,
-            has_key: false,
+            state: State::Anything,
         })
     }
 
@@ -36,8 +35,7 @@ impl<'w, 'o> Serializer<'w, 'o> {
             writer: self.0,
             open,
             outer: None,
-            is_number: false,
-            has_key: false,
+            state: State::Anything,
         })
     }
 
@@ -54,8 +52,7 @@ impl<'w, 'o> Serializer<'w, 'o> {
             writer: self.0,
             open,
             outer: Some(outer),
-            is_number: false,
-            has_key: false,
+            state: State::Anything,
         })
     }
 }
@@ -65,10 +62,19 @@ pub(super) struct Container<'w, 'o> {
     writer: &'w mut Writer<'o>,
     open: Open,
     outer: Option<Open>,
-    /// Whether it is how `serde_json` writes a number when its `arbitrary_precision` is on.
-    is_number: bool,
-    /// Of a map: whether a key waits for its value.
-    has_key: bool,
+    state: State,
+}
+
+/// What a container waits for. As wide as a word: with padding behind it the container would be copied
+/// in parts, and who reads it next would wait for them.
+#[derive(Clone, Copy, PartialEq, Eq)]
+#[repr(usize)]
+enum State {
+    Anything,
+    /// A value, of a map whose key was written.
+    Value,
+    /// The text of a number: so `serde_json` writes one when its `arbitrary_precision` is on.
+    Number,
 }
 
 impl Container<'_, '_> {
@@ -97,7 +103,7 @@ impl Container<'_, '_> {
     }
 
     fn end_object(self) -> Result<()> {
-        if self.is_number && self.writer.count(&self.open) == 1 {
+        if self.state == State::Number && self.writer.count(&self.open) == 1 {
             return Ok(extend(self.writer, &self.open, NUMBER)?);
         }
         self.writer.end_object(&self.open)?;
@@ -233,7 +239,7 @@ impl<'w, 'o> ser::Serializer for Serializer<'w, 'o> {
     fn serialize_struct(self, name: &'static str, length: usize) -> Result<Container<'w, 'o>> {
         if name == NUMBER {
             let mut number = self.begin_object(length)?;
-            number.is_number = true;
+            number.state = State::Number;
             return Ok(number);
         }
         self.begin_object(length)
@@ -302,7 +308,7 @@ impl SerializeMap for Container<'_, '_> {
     type Error = Failure;
 
     fn serialize_key<T: Serialize + ?Sized>(&mut self, key: &T) -> Result<()> {
-        if std::mem::replace(&mut self.has_key, true) {
+        if std::mem::replace(&mut self.state, State::Value) == State::Value {
             self.writer.fail();
             return Err(Error::invalid("a map was written with two keys for one value").into());
         }
@@ -314,7 +320,7 @@ impl SerializeMap for Container<'_, '_> {
     }
 
     fn serialize_value<T: Serialize + ?Sized>(&mut self, value: &T) -> Result<()> {
-        if !std::mem::replace(&mut self.has_key, false) {
+        if std::mem::replace(&mut self.state, State::Anything) != State::Value {
             self.writer.fail();
             return Err(Error::invalid("a map was written with a value without a key").into());
         }
@@ -322,7 +328,7 @@ impl SerializeMap for Container<'_, '_> {
     }
 
     fn end(self) -> Result<()> {
-        if self.has_key {
+        if self.state == State::Value {
             return Err(Error::invalid("a map was written with a key without a value").into());
         }
         self.end_object()

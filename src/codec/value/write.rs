@@ -290,7 +290,39 @@ impl<'o> Writer<'o> {
             words: 2 + count,
             hashes: count,
         };
+        if self.close_small_object(open, count) {
+            return Ok(());
+        }
         self.close(open, &head)
+    }
+
+    /// Closes an object for whose head just the room was left that it takes, its words being bytes: as it
+    /// is with most that are made from structs. Says whether it is one.
+    #[inline]
+    fn close_small_object(&mut self, open: &Open, count: usize) -> bool {
+        let length = self.out.len() - open.content + 1 + 2 * count;
+        let (Ok(length), Ok(members)) = (u8::try_from(length), u8::try_from(count)) else {
+            return false;
+        };
+        let parts = self.parts.get(open.first..).unwrap_or_default();
+        let start = open.content - open.reserved;
+        let Some([tag, length_at, count_at, rest @ ..]) = self.out.get_mut(start..open.content)
+        else {
+            return false;
+        };
+        if rest.len() != 2 * count {
+            return false;
+        }
+        (*tag, *length_at, *count_at) = (OBJECT, length, members);
+        let (hashes, offsets) = rest.split_at_mut(count);
+        for ((hash, offset), part) in hashes.iter_mut().zip(offsets).zip(parts) {
+            *hash = part.hash;
+            // Less than the length, which is a byte.
+            *offset = u8::try_from(part.offset).unwrap_or_default();
+        }
+        self.parts.truncate(open.first);
+        self.depth -= 1;
+        true
     }
 
     /// The number of elements or members that were begun.

@@ -17,7 +17,9 @@ use crate::collection::document::{ID, key_of, key_within, show, with_member_in_f
 use crate::collection::tables::{Tables, WritingTables};
 use crate::collection::write::{Expect, NewRecord, write};
 use crate::schema::catalog::{Member, StoredCollection, StoredDocuments, StoredKind};
+use crate::schema::json::to_value;
 use crate::schema::json_schema::check_schema;
+use crate::schema::view::ValueRef;
 use crate::txn::write::WriteTx;
 
 /// The documents of a collection in a write transaction: everything [`Documents`] can, and changes.
@@ -439,7 +441,10 @@ impl Documents<'_> {
     /// Refuses a document that does not fit the collection's JSON Schema.
     fn check(&self, body: &[u8]) -> Result<()> {
         match &self.existing()?.documents()?.json_schema {
-            Some(schema) => schema.check(&Document::owned(body.to_vec()).to_value()?),
+            Some(schema) => {
+                let value = ValueRef::of_node(Node::root(body))?;
+                schema.check(&to_value(value, body.len())?)
+            }
             None => Ok(()),
         }
     }

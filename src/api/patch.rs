@@ -9,7 +9,7 @@ use serde::Deserialize;
 use serde_json::{Map, Number, Value};
 
 use crate::base::{Error, ErrorKind, Result};
-use crate::codec::value::json::{LITERAL, form_of};
+use crate::codec::value::json::{LITERAL, only_form, says_what_json_cannot};
 
 /// Applies a JSON Patch (RFC 6902). After an error the value is anything.
 pub(super) fn patch(value: &mut Value, patch: &Value) -> Result<()> {
@@ -189,17 +189,11 @@ fn into_members(value: Value) -> Map<String, Value> {
 
 /// The object with these members.
 fn object(members: Map<String, Value>) -> Value {
-    if only_form(&members).is_some() || members.contains_key(LITERAL) {
+    if says_what_json_cannot(&members) {
         let literal = (LITERAL.to_owned(), Value::Object(members));
         return Value::Object(Map::from_iter([literal]));
     }
     Value::Object(members)
-}
-
-/// The form that an object with these members has, where it has one.
-fn only_form(members: &Map<String, Value>) -> Option<&'static str> {
-    let only = members.keys().next().filter(|_| members.len() == 1);
-    only.and_then(|key| form_of(key))
 }
 
 #[cfg(test)]

@@ -230,16 +230,8 @@ impl<'a, V: Found<'a>> Query<'a, V> {
 
     /// How many there are; none is held in memory.
     pub fn count(&self) -> Result<u64> {
-        let unsorted = Self {
-            target: self.target,
-            find: Find {
-                sort: Vec::new(),
-                ..self.find.clone()
-            },
-            _view: PhantomData,
-        };
         let mut count = 0;
-        for found in unsorted.iter()? {
+        for found in self.unsorted().iter()? {
             found?;
             count += 1;
         }
@@ -248,7 +240,19 @@ impl<'a, V: Found<'a>> Query<'a, V> {
 
     /// Whether there is one.
     pub fn exists(&self) -> Result<bool> {
-        Ok(self.first()?.is_some())
+        Ok(self.unsorted().first()?.is_some())
+    }
+
+    /// The same in whatever order, where that does not matter.
+    fn unsorted(&self) -> Self {
+        Self {
+            target: self.target,
+            find: Find {
+                sort: Vec::new(),
+                ..self.find.clone()
+            },
+            _view: PhantomData,
+        }
     }
 }
 

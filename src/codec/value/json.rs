@@ -107,8 +107,15 @@ pub(super) fn write_value(value: &serde_json::Value, writer: &mut Writer<'_>) ->
 
 /// Whether an object of a JSON value says what JSON cannot.
 pub(crate) fn says_what_json_cannot(members: &serde_json::Map<String, serde_json::Value>) -> bool {
+    only_form(members).is_some() || members.contains_key(LITERAL)
+}
+
+/// The form that an object of a JSON value has, where it has one.
+pub(crate) fn only_form(
+    members: &serde_json::Map<String, serde_json::Value>,
+) -> Option<&'static str> {
     let only = members.keys().next().filter(|_| members.len() == 1);
-    only.is_some_and(|key| form_of(key).is_some()) || members.contains_key(LITERAL)
+    only.and_then(|key| form_of(key))
 }
 
 /// Where a document is written to, and what is known of the text that it comes from.

@@ -35,7 +35,7 @@
 //!   step by itself, checked, and is total on hostile bytes: going through a container goes by what
 //!   lies there, so that each byte is seen once, and never by its offsets, which may overlap.
 //! - [`validate`] says whether everything is as it should be.
-//! - The encoding is a promise on disk: golden bytes stand in the tests of [`write`].
+//! - The encoding is a promise on disk: golden bytes stand in `tests`.
 
 mod de;
 pub(crate) mod json;

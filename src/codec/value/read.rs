@@ -365,10 +365,9 @@ impl<'a> Object<'a> {
         self.0.bytes.get(..self.len()).unwrap_or_default()
     }
 
-    /// Where the member starts that hash `i` belongs to, and its key.
-    pub(super) fn hashed(&self, i: usize) -> Result<(usize, &'a [u8])> {
-        let start = self.0.offset(i)?;
-        Ok((start, text_at(self.0.content(), start)?.0))
+    /// The key that hash `i` belongs to.
+    pub(super) fn hashed_key(&self, i: usize) -> Result<&'a [u8]> {
+        Ok(text_at(self.0.content(), self.0.offset(i)?)?.0)
     }
 
     /// The members in their own order.

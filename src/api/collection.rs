@@ -275,6 +275,11 @@ impl<T> std::fmt::Debug for Collection<'_, T> {
     }
 }
 
+/// The error where a write transaction's handle has lost its collection.
+pub(super) fn does_not_exist() -> Error {
+    Error::new(ErrorKind::NotFound, "the collection does not exist")
+}
+
 /// A key as its bytes.
 #[expect(
     clippy::needless_pass_by_value,

@@ -3,9 +3,9 @@
 use std::io::Read;
 use std::ops::Deref;
 
-use super::collection::{Collection, encoded};
+use super::collection::{Collection, does_not_exist, encoded};
 use super::document::Document;
-use super::ndjson::{LINE_FACTOR, Lines};
+use super::ndjson::import_lines;
 use super::view::View;
 use crate::base::error::Context;
 use crate::base::name::show_key;
@@ -13,7 +13,7 @@ use crate::base::{Error, ErrorKind, Result};
 use crate::codec::key::{AsKey, decode_key};
 use crate::collection::body::{BodyOptions, Sealed, seal};
 use crate::collection::load::Load;
-use crate::collection::tables::{Tables, WritingTables};
+use crate::collection::tables::WritingTables;
 use crate::collection::write::{Expect, NewRecord, write};
 use crate::schema::catalog::Records;
 use crate::schema::conform::check_members;
@@ -106,25 +106,12 @@ impl<T: Record> CollectionMut<'_, T> {
     /// line. [`Limit`](crate::ErrorKind::Limit) for a line of more than eight times the largest record's
     /// bytes: it is never held in memory.
     pub fn import_ndjson(&mut self, from: impl Read) -> Result<u64> {
-        let mut lines = Lines::new(
-            from,
-            self.tx.core.body_bytes_max.saturating_mul(LINE_FACTOR),
-        );
-        let mut count = 0;
-        loop {
-            let imported = lines.next().and_then(|line| match line {
-                Some(line) => {
-                    let record = self.record_of(line)?;
-                    self.insert(&record).map(Some)
-                }
-                None => Ok(None),
-            });
-            let imported = imported.context(|| format!("line {}", lines.number()));
-            match imported.context(|| during::<T>("import"))? {
-                Some(_) => count += 1,
-                None => return Ok(count),
-            }
-        }
+        let bytes_max = self.tx.core.body_bytes_max;
+        let imported = import_lines(from, bytes_max, |line| {
+            let record = self.record_of(line)?;
+            self.insert(&record).map(drop)
+        });
+        imported.context(|| during::<T>("import"))
     }
 
     fn record_of(&self, line: &[u8]) -> Result<T> {
@@ -246,17 +233,11 @@ impl<T: Record> CollectionMut<'_, T> {
     pub fn clear(&mut self) -> Result<()> {
         self.tx.mark_changed();
         let transaction = self.tx.transaction()?;
-        let change = transaction.begin_change();
-        // The tables must be closed to be deleted.
-        self.reading.tables = Tables::Absent;
-        let info = self.reading.existing()?;
-        transaction.delete_table(&info.table)?;
-        for index in &info.indexes {
-            transaction.delete_table(&index.table)?;
+        let Collection { tables, info, .. } = &mut self.reading;
+        match info {
+            Some(info) => tables.clear(transaction, info),
+            None => Err(does_not_exist()),
         }
-        self.reading.tables = Tables::Writing(WritingTables::open(transaction, info)?);
-        change.finish();
-        Ok(())
     }
 
     fn write_record(
@@ -379,10 +360,7 @@ impl<'tx, T: Record> CollectionMut<'tx, T> {
         let Collection { tables, info, .. } = &mut self.reading;
         match info {
             Some(info) => Ok((info, tables.writing()?)),
-            None => Err(Error::new(
-                ErrorKind::NotFound,
-                "the collection does not exist",
-            )),
+            None => Err(does_not_exist()),
         }
     }
 }

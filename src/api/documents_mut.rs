@@ -3,10 +3,10 @@
 use std::io::Read;
 use std::ops::Deref;
 
-use super::collection::Info;
+use super::collection::{Info, does_not_exist};
 use super::document::{Document, IntoDocument};
 use super::documents::{Documents, view};
-use super::ndjson::{self, LINE_FACTOR, Lines};
+use super::ndjson::{self, import_lines};
 use super::register::CollectionOptions;
 use crate::base::error::Context;
 use crate::base::{Error, ErrorKind, Result};
@@ -14,7 +14,6 @@ use crate::codec::key::{AsKey, DocumentKey};
 use crate::codec::value::read::Node;
 use crate::collection::body::seal;
 use crate::collection::document::{ID, key_of, key_within, show, with_member_in_front};
-use crate::collection::tables::{Tables, WritingTables};
 use crate::collection::write::{Expect, NewRecord, write};
 use crate::schema::catalog::{Member, StoredCollection, StoredDocuments, StoredKind};
 use crate::schema::json::to_value;
@@ -231,14 +230,11 @@ impl DocumentsMut<'_> {
     pub fn clear(&mut self) -> Result<()> {
         self.tx.mark_changed();
         let transaction = self.tx.transaction()?;
-        let change = transaction.begin_change();
-        // The tables must be closed to be deleted.
-        self.reading.tables = Tables::Absent;
-        let info = self.reading.existing()?;
-        transaction.delete_table(&info.table)?;
-        self.reading.tables = Tables::Writing(WritingTables::open(transaction, info)?);
-        change.finish();
-        Ok(())
+        let Documents { tables, info, .. } = &mut self.reading;
+        match info {
+            Some(info) => tables.clear(transaction, info),
+            None => Err(does_not_exist()),
+        }
     }
 
     /// Adds the documents of a text with one on each line (NDJSON); gives how many. Each is inserted as
@@ -252,22 +248,9 @@ impl DocumentsMut<'_> {
     /// Those of `insert`, with the number of the line. [`Limit`](crate::ErrorKind::Limit) for a line of
     /// more than eight times the largest document's bytes: it is never held in memory.
     pub fn import_ndjson(&mut self, from: impl Read) -> Result<u64> {
-        let mut lines = Lines::new(
-            from,
-            self.tx.core.body_bytes_max.saturating_mul(LINE_FACTOR),
-        );
-        let mut count = 0;
-        loop {
-            let imported = lines.next().and_then(|line| match line {
-                Some(line) => self.import(line).map(Some),
-                None => Ok(None),
-            });
-            let imported = imported.context(|| format!("line {}", lines.number()));
-            match self.during(imported, "import")? {
-                Some(()) => count += 1,
-                None => return Ok(count),
-            }
-        }
+        let bytes_max = self.tx.core.body_bytes_max;
+        let imported = import_lines(from, bytes_max, |line| self.import(line));
+        self.during(imported, "import")
     }
 
     /// From now on every document that is written must fit a JSON Schema (draft 2020-12, whatever its
@@ -425,10 +408,7 @@ impl DocumentsMut<'_> {
         let Documents { tables, info, .. } = &mut self.reading;
         match info {
             Some(info) => write(tables.writing()?, info, key, new, expect),
-            None => Err(Error::new(
-                ErrorKind::NotFound,
-                "the collection does not exist",
-            )),
+            None => Err(does_not_exist()),
         }
     }
 

@@ -3,6 +3,7 @@
 use std::io::{BufRead, BufReader, Read};
 
 use super::documents::DocumentView;
+use crate::base::error::Context;
 use crate::base::{Error, ErrorKind, Result};
 use crate::codec::key::DocumentKey;
 use crate::codec::value::read::{Node, Object};
@@ -45,19 +46,20 @@ pub(super) fn apart<'a>(line: Node<'a>) -> Result<Option<(Node<'a>, Node<'a>)>> 
 
 /// How many times as long as a document's bytes its JSON may be: a control character takes six, an empty
 /// list of bytes seven times its own.
-pub(super) const LINE_FACTOR: usize = 8;
+const LINE_FACTOR: usize = 8;
 
 /// The lines of a text, each with its number from 1 on; those that are blank are passed over.
-pub(super) struct Lines<R> {
+struct Lines<R> {
     reader: BufReader<R>,
     line: Vec<u8>,
+    /// Of the line that was read last.
     number: u64,
     bytes_max: u64,
 }
 
 impl<R: Read> Lines<R> {
     /// Lines of at most so many bytes.
-    pub(super) fn new(reader: R, bytes_max: usize) -> Self {
+    fn new(reader: R, bytes_max: usize) -> Self {
         Self {
             reader: BufReader::new(reader),
             line: Vec::new(),
@@ -66,17 +68,12 @@ impl<R: Read> Lines<R> {
         }
     }
 
-    /// The number of the line that was read last.
-    pub(super) fn number(&self) -> u64 {
-        self.number
-    }
-
     /// The next line.
     ///
     /// # Errors
     /// `Io` when the reader fails, `Limit` when the line is too long: no more than the longest line is
     /// ever held in memory.
-    pub(super) fn next(&mut self) -> Result<Option<&[u8]>> {
+    fn next(&mut self) -> Result<Option<&[u8]>> {
         loop {
             self.line.clear();
             self.number += 1;
@@ -103,6 +100,27 @@ impl<R: Read> Lines<R> {
         }
         // Without its end: an error is to name a column of this line, not the line behind it.
         Ok(Some(self.line.trim_ascii_end()))
+    }
+}
+
+/// Gives each line of a text to `import`; says how many there were. A line may have so many bytes as the
+/// JSON of a document of `body_bytes_max` can have. An error names its line.
+pub(super) fn import_lines(
+    from: impl Read,
+    body_bytes_max: usize,
+    mut import: impl FnMut(&[u8]) -> Result<()>,
+) -> Result<u64> {
+    let mut lines = Lines::new(from, body_bytes_max.saturating_mul(LINE_FACTOR));
+    let mut count = 0;
+    loop {
+        let imported = lines.next().and_then(|line| match line {
+            Some(line) => import(line).map(Some),
+            None => Ok(None),
+        });
+        match imported.context(|| format!("line {}", lines.number))? {
+            Some(()) => count += 1,
+            None => return Ok(count),
+        }
     }
 }
 

@@ -80,6 +80,24 @@ impl<'tx> Tables<'tx> {
         }
     }
 
+    /// Empties all tables of the collection, in time that grows with the pages and not with the records.
+    pub(crate) fn clear(
+        &mut self,
+        transaction: &'tx WriteTransaction,
+        info: &Records,
+    ) -> Result<()> {
+        let change = transaction.begin_change();
+        // The tables must be closed to be deleted.
+        *self = Self::Absent;
+        transaction.delete_table(&info.table)?;
+        for index in &info.indexes {
+            transaction.delete_table(&index.table)?;
+        }
+        *self = Self::Writing(WritingTables::open(transaction, info)?);
+        change.finish();
+        Ok(())
+    }
+
     /// The tables for changing them.
     pub(crate) fn writing(&mut self) -> Result<&mut WritingTables<'tx>> {
         match self {

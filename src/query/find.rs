@@ -6,7 +6,7 @@ use super::sort::{self, Part};
 use crate::base::{Error, Result};
 use crate::codec::value::read::Node;
 use crate::collection::body::look;
-use crate::collection::document::{at, value_with_key};
+use crate::collection::document::{ID, at, value_with_key};
 use crate::schema::catalog::{Records, Shape};
 use crate::schema::filter::Predicate;
 use crate::schema::view::{Slot, ValueRef};
@@ -24,7 +24,7 @@ pub(crate) struct Find {
 impl Find {
     /// Whether the record that lies in a table is one of those.
     pub(crate) fn takes(&self, info: &Records, key: &[u8], stored: &[u8]) -> Result<bool> {
-        on_value(info, key, stored, |value, bytes| {
+        self.on_value(info, key, stored, |value, bytes| {
             self.filter.holds(value, bytes)
         })
     }
@@ -41,7 +41,7 @@ impl Find {
         let mut bytes = 0;
         for entry in records.range(ALL)? {
             let (key, stored) = entry?;
-            let sort_key = on_value(info, &key, &stored, |value, bytes| {
+            let sort_key = self.on_value(info, &key, &stored, |value, bytes| {
                 if !self.filter.holds(value, bytes)? {
                     return Ok(None);
                 }
@@ -67,6 +67,45 @@ impl Find {
         let sorted = best.into_sorted_vec().into_iter().skip(skip);
         Ok(sorted.map(|(_, key)| key).collect())
     }
+
+    /// Gives `read` the value of a record or document, and how many bytes it has; an error names it.
+    fn on_value<T>(
+        &self,
+        info: &Records,
+        key: &[u8],
+        stored: &[u8],
+        read: impl FnOnce(ValueRef<'_>, usize) -> Result<T>,
+    ) -> Result<T> {
+        let on_body = || {
+            let body = look(stored)?;
+            match &info.shape {
+                Shape::Typed(typed) => read(Slot::root(&body, &typed.layout)?.value()?, body.len()),
+                Shape::Documents(_) => {
+                    let root = Node::root(&body);
+                    // To make a copy takes longer than most filters do.
+                    let with_key = if self.names_key() {
+                        value_with_key(root, key)?
+                    } else {
+                        None
+                    };
+                    match with_key {
+                        Some(copy) => read(ValueRef::of_node(Node::root(&copy))?, copy.len()),
+                        None => read(ValueRef::of_node(root)?, body.len()),
+                    }
+                }
+            }
+        };
+        on_body().map_err(|error| match &info.shape {
+            Shape::Typed(_) => crate::collection::read::at(error, &info.name, key),
+            Shape::Documents(_) => at(error, &info.name, key),
+        })
+    }
+
+    /// Whether filter or sort look at the key of a document.
+    fn names_key(&self) -> bool {
+        let sorts_by_key = |part: &Part| part.path.names().next() == Some(ID);
+        self.filter.names(ID) || self.sort.iter().any(sorts_by_key)
+    }
 }
 
 /// The most that a sort holds in memory: 256 MiB.
@@ -74,26 +113,3 @@ const SORT_BYTES_MAX: usize = 256 << 20;
 
 /// What an entry takes besides its keys.
 const ENTRY_BYTES: usize = 48;
-
-/// Gives `read` the value of a record or document, and how many bytes it has; an error names it.
-fn on_value<T>(
-    info: &Records,
-    key: &[u8],
-    stored: &[u8],
-    read: impl FnOnce(ValueRef<'_>, usize) -> Result<T>,
-) -> Result<T> {
-    let on_body = || {
-        let body = look(stored)?;
-        match &info.shape {
-            Shape::Typed(typed) => read(Slot::root(&body, &typed.layout)?.value()?, body.len()),
-            Shape::Documents(_) => match value_with_key(Node::root(&body), key)? {
-                Some(with_key) => read(ValueRef::of_node(Node::root(&with_key))?, with_key.len()),
-                None => read(ValueRef::of_node(Node::root(&body))?, body.len()),
-            },
-        }
-    };
-    on_body().map_err(|error| match &info.shape {
-        Shape::Typed(_) => crate::collection::read::at(error, &info.name, key),
-        Shape::Documents(_) => at(error, &info.name, key),
-    })
-}

@@ -90,6 +90,15 @@ pub(crate) enum Kind {
 }
 
 impl Predicate {
+    /// Whether one of its paths begins with this name. Those of elements of lists begin in them.
+    pub(crate) fn names(&self, name: &str) -> bool {
+        match self {
+            Self::All(all) | Self::Any(all) => all.iter().any(|predicate| predicate.names(name)),
+            Self::Not(predicate) => predicate.names(name),
+            Self::Path(path, _) => path.names().next() == Some(name),
+        }
+    }
+
     pub(crate) fn not(self) -> Self {
         match self {
             Self::Not(inner) => *inner,

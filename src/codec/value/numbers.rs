@@ -108,3 +108,56 @@ fn string_length(text: &[u8]) -> usize {
     }
     text.len()
 }
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    fn numbers(text: &str) -> Vec<&str> {
+        let mut numbers = Numbers::of(text.as_bytes());
+        let next = std::iter::from_fn(|| numbers.next());
+        next.map(|token| std::str::from_utf8(token).unwrap())
+            .collect()
+    }
+
+    #[test]
+    fn numbers_come_in_the_order_of_the_text_and_none_out_of_its_strings() {
+        let text = r#"{"1":-2.5e3,"a\"3":[4,"5\\",6]}"#;
+        assert_eq!(numbers(text), ["-2.5e3", "4", "6"]);
+        assert_eq!(numbers("12"), ["12"]);
+        assert_eq!(numbers(r#""1"#), [""; 0]);
+    }
+
+    /// Whatever a parser makes of them, as this crate's tests have one that makes no mistakes.
+    #[test]
+    fn what_a_parser_may_get_wrong_is_read_again() {
+        let float = |text: &str| match exact(text.as_bytes()) {
+            Some(Exact::Float(value)) => Some(value),
+            _ => None,
+        };
+        for text in ["0.30000000000000004", "1e23", "-2.2250738585072011e-308"] {
+            assert_eq!(float(text), Some(text.parse().unwrap()), "{text}");
+        }
+        for text in [
+            "0",
+            "0.1",
+            "-123456.789",
+            "9223372036854775807",
+            "18446744073709551615",
+        ] {
+            assert!(exact(text.as_bytes()).is_none(), "{text}");
+        }
+        assert!(matches!(
+            exact(b"-9223372036854775809"),
+            Some(Exact::Integer(-9_223_372_036_854_775_809))
+        ));
+        assert!(matches!(
+            exact(b"340282366920938463463374607431768211455"),
+            Some(Exact::Unsigned(u128::MAX))
+        ));
+        assert!(matches!(
+            exact(b"340282366920938463463374607431768211456"),
+            Some(Exact::TooLarge(_))
+        ));
+    }
+}

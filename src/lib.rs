@@ -57,9 +57,10 @@ mod txn;
 
 pub use api::{
     Bucket, BucketEntries, BucketMut, BucketValue, Builder, CheckReport, Collection, CollectionMut,
-    CollectionOptions, Database, Document, DocumentIter, DocumentView, Documents, DocumentsMut,
-    DocumentsOf, DocumentsOfMut, Found, IndexEntries, IndexReader, IndexToken, IntoDocument, Iter,
-    Problem, Query, QueryIter, Readable, Unlock, View,
+    CollectionOptions, Cursor, Database, Document, DocumentIter, DocumentView, Documents,
+    DocumentsMut, DocumentsOf, DocumentsOfMut, Explanation, Found, IndexEntries, IndexInfo,
+    IndexReader, IndexToken, IntoDocument, IntoSort, Iter, PathIndex, Problem, Query, QueryIter,
+    Readable, Unlock, View,
 };
 pub use base::{CommitId, Error, ErrorKind, Result};
 pub use codec::key::folded::Folded;
@@ -68,7 +69,7 @@ pub use codec::timestamp::Timestamp;
 pub use larder_derive::{part, record};
 pub use schema::record::Record;
 pub use schema::storable::Storable;
-pub use schema::token::{Field, Index, Unique};
+pub use schema::token::{Field, Index, Order, Unique};
 pub use schema::types;
 pub use schema::view::{Budget, ListRef, MapRef, StructRef, ValueRef, VariantRef};
 pub use store::{

@@ -6,6 +6,7 @@ use super::view::View;
 use crate::base::name::show_key;
 use crate::base::{Error, Result};
 use crate::collection::body::Body;
+use crate::collection::entry::split;
 use crate::collection::read::at;
 use crate::schema::catalog::{Index, Records};
 use crate::schema::record::Record;
@@ -96,7 +97,7 @@ impl<'a, T: Record> IndexEntries<'a, T> {
 impl<'a> Source<'a> {
     /// The record that an entry of the index points to.
     pub(super) fn view<T: Record>(&self, entry: &[u8], value: &[u8]) -> Result<View<'a, T>> {
-        let key = self.primary_key(entry, value)?;
+        let (_, key) = split(self.info, self.index, entry, value)?;
         let stored = self.records.peek(key)?.ok_or_else(|| {
             Error::corrupt(format!(
                 "index {:?} of collection {:?} points to a record that does not exist, with {}",
@@ -106,23 +107,6 @@ impl<'a> Source<'a> {
             ))
         })?;
         view(Some(self.info), key, stored.kept())
-    }
-
-    /// The primary key in an entry.
-    pub(super) fn primary_key<'k>(&self, entry: &'k [u8], value: &'k [u8]) -> Result<&'k [u8]> {
-        if self.index.plan.unique {
-            return Ok(value);
-        }
-        let start = match self.info.typed()?.key_width {
-            Some(width) => entry.len().checked_sub(width),
-            None => Some(self.index.plan.key_length(entry)?),
-        };
-        start.and_then(|start| entry.get(start..)).ok_or_else(|| {
-            Error::corrupt(format!(
-                "index {:?} has an entry that is too short",
-                self.index.name
-            ))
-        })
     }
 }
 

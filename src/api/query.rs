@@ -3,27 +3,38 @@
 use std::marker::PhantomData;
 
 use super::collection::Collection;
+use super::cursor::{Cursor, Position};
 use super::document::IntoDocument;
 use super::documents::{self, DocumentView, Documents};
+use super::explain::Explanation;
 use super::iter;
+use super::sort::IntoSort;
 use super::view::View;
 use crate::base::error::Context;
-use crate::base::{Error, Result};
+use crate::base::{Error, ErrorKind, Result};
 use crate::codec::value::read::Node;
-use crate::query::find::Find;
-use crate::query::sort;
+use crate::collection::tables::Tables;
+use crate::query::find::{Find, Sorted};
+use crate::query::plan::{Plan, Walk};
+use crate::query::walk::{self, Place, Seen, Walker};
 use crate::schema::catalog::{Records, Shape};
 use crate::schema::filter::{self, check, check_path};
 use crate::schema::record::Record;
 use crate::schema::view::ValueRef;
-use crate::store::{ALL, Bytes, Range, ReadTable};
+use crate::store::Bytes;
 
 /// Documents or records that are asked for by a filter; made by [`Documents::find`] and
 /// [`Collection::find`].
 ///
 /// Nothing is read before one of [`iter`](Query::iter), [`first`](Query::first), [`count`](Query::count)
-/// and [`exists`](Query::exists) asks for it. Every one of them reads all of the collection, one at a time:
-/// a query uses no index yet.
+/// and the like asks for it. Then indexes are used where there are ready ones that serve:
+/// [`explain`](Query::explain) tells which, and whether everything is gone through;
+/// [`require_index`](Query::require_index) makes that an error.
+///
+/// # In which order
+/// Sorted as [`sort`](Query::sort) says. Where nothing is said, and where what is said is equal, in the
+/// order of the keys or of the index that is used: the same at each call while neither data nor indexes
+/// change.
 ///
 /// ```
 /// use serde_json::json;
@@ -46,18 +57,20 @@ use crate::store::{ALL, Bytes, Range, ReadTable};
 /// ```
 #[must_use]
 pub struct Query<'a, V> {
-    target: Target<'a>,
-    find: Find,
+    pub(super) target: Target<'a>,
+    pub(super) find: Find,
+    hint: Option<String>,
+    requires_index: bool,
+    after: Option<Cursor>,
     _view: PhantomData<fn() -> V>,
 }
 
 /// What is looked through.
 #[derive(Clone, Copy)]
-struct Target<'a> {
-    name: &'a str,
+pub(super) struct Target<'a> {
+    pub(super) name: &'a str,
     /// `None` where the collection does not exist.
-    info: Option<&'a Records>,
-    records: ReadTable<'a, 'a>,
+    pub(super) place: Option<Place<'a>>,
 }
 
 /// What a query gives: a view of a document or of a record.
@@ -75,8 +88,8 @@ mod sealed {
 
     /// An entry of a table.
     pub struct Entry<'a, 'k> {
-        pub(super) name: &'k str,
-        pub(super) info: Option<&'k Records>,
+        pub(in super::super) name: &'k str,
+        pub(in super::super) info: Option<&'k Records>,
         pub(super) key: &'k [u8],
         pub(super) stored: Bytes<'a>,
     }
@@ -108,11 +121,7 @@ impl Documents<'_> {
     /// [`Unsupported`](crate::ErrorKind::Unsupported) for another operator, by its name;
     /// [`Invalid`](crate::ErrorKind::Invalid) for what is no filter.
     pub fn find(&self, filter: impl IntoDocument) -> Result<Query<'_, DocumentView<'_>>> {
-        let target = Target {
-            name: &self.name,
-            info: self.info.as_deref(),
-            records: self.tables.records(),
-        };
+        let target = Target::new(&self.name, self.info.as_deref(), &self.tables);
         Query::new(target, filter)
     }
 }
@@ -126,12 +135,15 @@ impl<T: Record> Collection<'_, T> {
     /// Those of [`Documents::find`]; [`NotFound`](crate::ErrorKind::NotFound) for a path that the record
     /// does not have, naming those that it has.
     pub fn find(&self, filter: impl IntoDocument) -> Result<Query<'_, View<'_, T>>> {
-        let target = Target {
-            name: T::NAME,
-            info: self.info(),
-            records: self.tables.records(),
-        };
+        let target = Target::new(T::NAME, self.info(), &self.tables);
         Query::new(target, filter)
+    }
+}
+
+impl<'a> Target<'a> {
+    fn new(name: &'a str, info: Option<&'a Records>, tables: &'a Tables<'a>) -> Self {
+        let place = info.map(|info| Place { info, tables });
+        Self { name, place }
     }
 }
 
@@ -139,7 +151,7 @@ impl<'a, V: Found<'a>> Query<'a, V> {
     fn new(target: Target<'a>, filter: impl IntoDocument) -> Result<Self> {
         let parse = || {
             let filter = on_document(filter, filter::parse)?;
-            if let Some(Shape::Typed(typed)) = target.info.map(|info| &info.shape) {
+            if let Some(Shape::Typed(typed)) = target.place.map(|place| &place.info.shape) {
                 check(&filter, &typed.layout)?;
             }
             Ok(filter)
@@ -147,28 +159,29 @@ impl<'a, V: Found<'a>> Query<'a, V> {
         let filter = parse().context(|| format!("find in collection {:?}", target.name))?;
         Ok(Self {
             target,
-            find: Find {
-                filter,
-                sort: Vec::new(),
-                skip: 0,
-                limit: None,
-            },
+            find: Find::new(filter),
+            hint: None,
+            requires_index: false,
+            after: None,
             _view: PhantomData,
         })
     }
 
-    /// Sorts by paths: `{"country": 1, "population": -1}`, ascending and descending. Without a sort, and
-    /// where its parts are equal, documents come in the order of their keys.
+    /// Sorts: by a path, `"stars"`, or `"-stars"` for the greatest first; by several, `["country",
+    /// "-population"]`; of records by a field, `City::POPULATION.desc()`; see [`IntoSort`].
     ///
-    /// A list counts as its least element, or descending as its greatest. A sort holds its keys in
+    /// A list counts as its least element, or descending as its greatest; what is missing is null, which is
+    /// before everything but an empty list. Where no index gives the order, a sort holds its keys in
     /// memory, with a limit only as many as that asks for.
     ///
     /// # Errors
-    /// [`Invalid`](crate::ErrorKind::Invalid) for what is no sort.
-    pub fn sort(mut self, sort: impl IntoDocument) -> Result<Self> {
+    /// [`Invalid`](crate::ErrorKind::Invalid) for what is no sort; [`NotFound`](crate::ErrorKind::NotFound)
+    /// for a path that the records do not have.
+    #[expect(clippy::needless_pass_by_value, reason = "callers have it by value")]
+    pub fn sort(mut self, sort: impl IntoSort<V>) -> Result<Self> {
         let parse = || {
-            let sort = on_document(sort, sort::parse)?;
-            if let Some(Shape::Typed(typed)) = self.target.info.map(|info| &info.shape) {
+            let sort = sort.parts()?.0;
+            if let Some(Shape::Typed(typed)) = self.target.place.map(|place| &place.info.shape) {
                 for part in &sort {
                     check_path(&part.path, &typed.layout)?;
                 }
@@ -180,8 +193,8 @@ impl<'a, V: Found<'a>> Query<'a, V> {
         Ok(self)
     }
 
-    /// Leaves out the first so many. They are found all the same: to go on where a page ended, rather
-    /// ask for keys behind the last one.
+    /// Leaves out the first so many. They are found all the same: to go on where a page ended, use
+    /// [`after`](Query::after).
     pub fn skip(mut self, documents: u64) -> Self {
         self.find.skip = documents;
         self
@@ -193,73 +206,302 @@ impl<'a, V: Found<'a>> Query<'a, V> {
         self
     }
 
+    /// Goes on where another iteration of the same query was: behind the last record that it gave. The
+    /// cursor is from [`QueryIter::cursor`].
+    ///
+    /// Every record that is there all the time, with the same values at the paths that are sorted by, or
+    /// that the index is over which is used, is given exactly once, also while others write between the
+    /// pages. A record that comes, goes or moves meanwhile is given where it is when its page is read: not,
+    /// once, or once at each of its places.
+    ///
+    /// ```
+    /// # use serde_json::json;
+    /// # fn main() -> larder::Result<()> {
+    /// # let db = larder::Database::in_memory()?;
+    /// # db.write(|tx| {
+    /// #     let mut notes = tx.documents("notes")?;
+    /// #     for i in 0..50 { notes.put(i, json!({"stars": i % 7}))?; }
+    /// #     Ok(())
+    /// # })?;
+    /// let mut after: Option<larder::Cursor> = None;
+    /// let mut pages = 0;
+    /// loop {
+    ///     let tx = db.read()?;
+    ///     let notes = tx.documents("notes")?;
+    ///     let mut query = notes.find(json!({}))?.sort("-stars")?.limit(20);
+    ///     if let Some(after) = &after {
+    ///         query = query.after(after);
+    ///     }
+    ///     let mut page = query.iter()?;
+    ///     for note in page.by_ref() {
+    ///         note?;
+    ///     }
+    ///     // Text, to be kept by whoever asks for the next page.
+    ///     let Some(cursor) = page.cursor() else { break };
+    ///     after = Some(cursor.to_string().parse()?);
+    ///     pages += 1;
+    /// }
+    /// assert_eq!(pages, 3);
+    /// # Ok(())
+    /// # }
+    /// ```
+    pub fn after(mut self, cursor: &Cursor) -> Self {
+        self.after = Some(cursor.clone());
+        self
+    }
+
+    /// Goes through the index of that name, whatever another would cost. What the index does not hold is
+    /// not found: with a sparse or partial one that may be less than the filter holds for.
+    ///
+    /// Where there is no such index that is ready, what asks for results gives
+    /// [`NotFound`](crate::ErrorKind::NotFound) or [`IndexNotReady`](crate::ErrorKind::IndexNotReady).
+    pub fn hint(mut self, index: &str) -> Self {
+        self.hint = Some(index.to_owned());
+        self
+    }
+
+    /// Makes it an error ([`NoIndex`](crate::ErrorKind::NoIndex)) to go through the whole collection.
+    pub fn require_index(mut self) -> Self {
+        self.requires_index = true;
+        self
+    }
+
     /// The documents one after the other.
     ///
     /// # Errors
     /// [`Invalid`](crate::ErrorKind::Invalid) for a limit of 0, which means nothing to some and everything
-    /// to others. [`Limit`](crate::ErrorKind::Limit) when a sort without a limit would hold more than 256 MiB of
-    /// keys.
+    /// to others, and for a cursor of another query. [`Limit`](crate::ErrorKind::Limit) when a sort without a
+    /// limit would hold more than 256 MiB of keys. [`Conflict`](crate::ErrorKind::Conflict) when the index
+    /// that a cursor goes on in is gone.
     pub fn iter(&self) -> Result<QueryIter<'a, V>> {
-        if self.find.limit == Some(0) {
-            return Err(Error::invalid(
-                "a limit of 0 asks for nothing; leave it out to ask for everything",
+        let begin = || {
+            if self.find.limit == Some(0) {
+                return Err(Error::invalid(
+                    "a limit of 0 asks for nothing; leave it out to ask for everything",
+                ));
+            }
+            let fingerprint = self.fingerprint();
+            let position = self
+                .after
+                .as_ref()
+                .map(|cursor| cursor.position(fingerprint));
+            let source = match self.target.place {
+                Some(place) => self.begin(place, position.transpose()?)?,
+                None => Source::Nothing,
+            };
+            Ok(QueryIter {
+                target: self.target,
+                // What is sorted was skipped already.
+                skip: match source {
+                    Source::Walk(_) => self.find.skip,
+                    Source::Sorted { .. } | Source::Nothing => 0,
+                },
+                left: self.find.limit.unwrap_or(u64::MAX),
+                find: self.find.clone(),
+                fingerprint,
+                source,
+                _view: PhantomData,
+            })
+        };
+        begin().context(|| format!("find in collection {:?}", self.target.name))
+    }
+
+    fn begin(&self, place: Place<'a>, after: Option<Position>) -> Result<Source<'a>> {
+        let (sorted, entry) = match after {
+            None => (None, None),
+            Some(Position::Sorted(sorted)) => (Some(sorted), None),
+            Some(Position::Entry { index, entry }) => (None, Some((index, entry))),
+        };
+        let mut plan = self.plan_through(place, entry.as_ref().map(|(index, _)| *index))?;
+        if plan.sorts && entry.is_some() {
+            return Err(moved_on());
+        }
+        plan.sorts |= sorted.is_some();
+        if plan.sorts {
+            let (found, seen) = self.find.sorted(place, plan, sorted.as_ref())?;
+            return Ok(Source::Sorted {
+                found: found.into_iter(),
+                last: None,
+                seen,
+            });
+        }
+        let walker = Walker::new(place, plan, entry.map(|(_, entry)| entry));
+        Ok(Source::Walk(Box::new(walker)))
+    }
+
+    /// How it is answered; through the index that is named.
+    pub(super) fn plan(&self, place: Place<'a>) -> Result<Plan> {
+        self.plan_through(place, None)
+    }
+
+    fn plan_through(&self, place: Place<'a>, cursor: Option<u32>) -> Result<Plan> {
+        let hinted = self
+            .hint
+            .as_deref()
+            .map(|name| index_named(place.info, name));
+        let mut find = self.find.clone();
+        find.through = hinted.transpose()?;
+        if let Some(id) = cursor {
+            if id != 0 && place.info.index(id).is_none_or(|(_, index)| !index.ready) {
+                return Err(moved_on());
+            }
+            find.through = Some(id);
+        }
+        let plan = find.plan(place)?;
+        if self.requires_index && plan.walks.iter().any(Walk::is_full_scan) {
+            return Err(Error::new(
+                ErrorKind::NoIndex,
+                "no index serves this filter and sort, so that the whole collection would be gone \
+                 through; make one on a path of the filter",
             ));
         }
-        let Target { info, records, .. } = self.target;
-        let source = match info {
-            Some(info) if !self.find.sort.is_empty() => {
-                let keys = self.find.sorted_keys(records, info)?;
-                Source::Sorted(keys.into_iter())
-            }
-            _ => Source::Scan(Box::new(records.range(ALL)?)),
-        };
-        Ok(QueryIter {
-            target: self.target,
-            skip: self.find.skip,
-            left: self.find.limit.unwrap_or(u64::MAX),
-            find: self.find.clone(),
-            source,
-            _view: PhantomData,
-        })
+        Ok(plan)
     }
 
     /// The first of them.
     pub fn first(&self) -> Result<Option<V>> {
-        self.iter()?.next().transpose()
+        let first = Self {
+            find: Find {
+                limit: self.find.limit.map_or(Some(1), |limit| Some(limit.min(1))),
+                ..self.find.clone()
+            },
+            ..self.copied()
+        };
+        first.iter()?.next().transpose()
     }
 
     /// How many there are; none is held in memory.
     pub fn count(&self) -> Result<u64> {
         let mut count = 0;
-        for found in self.unsorted().iter()? {
-            found?;
+        self.each(&mut |_, _| {
             count += 1;
-        }
+            Ok(true)
+        })?;
         Ok(count)
     }
 
     /// Whether there is one.
     pub fn exists(&self) -> Result<bool> {
-        Ok(self.unsorted().first()?.is_some())
+        let mut exists = false;
+        self.each(&mut |_, _| {
+            exists = true;
+            Ok(false)
+        })?;
+        Ok(exists)
     }
 
-    /// The same in whatever order, where that does not matter.
-    fn unsorted(&self) -> Self {
-        Self {
-            target: self.target,
+    /// How it is answered: which indexes are gone through, what was expected to be met there, and what was.
+    /// The query is carried out for it.
+    pub fn explain(&self) -> Result<Explanation> {
+        let Some(place) = self.target.place else {
+            return Ok(Explanation::of_nothing(self.target.name));
+        };
+        let plan = self.plan(place)?;
+        let mut iter = self.iter()?;
+        let mut found = 0;
+        for record in iter.by_ref() {
+            record?;
+            found += 1;
+        }
+        Ok(Explanation::new(place.info, &plan, iter.seen(), found))
+    }
+
+    /// Gives each of them, by key and stored bytes, in whatever order, until it is told to stop.
+    pub(super) fn each(&self, give: Give<'_>) -> Result<()> {
+        let unsorted = Self {
             find: Find {
                 sort: Vec::new(),
                 ..self.find.clone()
             },
+            ..self.copied()
+        };
+        unsorted
+            .give_each(give)
+            .context(|| format!("find in collection {:?}", self.target.name))
+    }
+
+    fn give_each(&self, give: Give<'_>) -> Result<()> {
+        let Some(place) = self.target.place else {
+            return Ok(());
+        };
+        if self.find.limit == Some(0) || self.after.is_some() {
+            // As iteration has it, which says what is wrong.
+            let mut iter = self.iter()?;
+            while let Some(found) = iter.next_found()? {
+                if !give(&found.key, &found.stored)? {
+                    break;
+                }
+            }
+            return Ok(());
+        }
+        let mut walker = Walker::new(place, self.plan(place)?, None);
+        let (mut skip, mut left) = (self.find.skip, self.find.limit.unwrap_or(u64::MAX));
+        while left > 0
+            && let Some(found) = walker.next(&self.find)?
+        {
+            if skip > 0 {
+                skip -= 1;
+                continue;
+            }
+            left -= 1;
+            if !give(&found.key, &found.stored)? {
+                break;
+            }
+        }
+        Ok(())
+    }
+
+    fn copied(&self) -> Self {
+        Self {
+            target: self.target,
+            find: self.find.clone(),
+            hint: self.hint.clone(),
+            requires_index: self.requires_index,
+            after: self.after.clone(),
             _view: PhantomData,
         }
     }
+
+    /// What tells this query from others, for cursors.
+    fn fingerprint(&self) -> u32 {
+        let Find { filter, sort, .. } = &self.find;
+        let text = format!("{} {filter:?} {sort:?} {:?}", self.target.name, self.hint);
+        crc32fast::hash(text.as_bytes())
+    }
+}
+
+/// Takes the key and the stored bytes of a record; says whether to go on.
+pub(super) type Give<'g> = &'g mut dyn FnMut(&[u8], &[u8]) -> Result<bool>;
+
+/// The id of an index that is ready.
+fn index_named(info: &Records, name: &str) -> Result<u32> {
+    let mut named = info.indexes.iter().filter(|index| index.name == name);
+    if let Some(ready) = named.clone().find(|index| index.ready) {
+        return Ok(ready.id);
+    }
+    Err(match named.next() {
+        Some(_) => Error::new(
+            ErrorKind::IndexNotReady,
+            format!("index {name:?} is being built"),
+        ),
+        None => Error::new(ErrorKind::NotFound, format!("there is no index {name:?}")),
+    })
+}
+
+#[cold]
+fn moved_on() -> Error {
+    Error::new(
+        ErrorKind::Conflict,
+        "the index that the cursor goes on in is gone, or does not give that order any more; begin \
+         with the first page",
+    )
 }
 
 /// What a query finds, one after the other. After an error there is nothing more.
 pub struct QueryIter<'a, V> {
     target: Target<'a>,
     find: Find,
+    fingerprint: u32,
     /// How many are still to be left out.
     skip: u64,
     /// How many are still to come.
@@ -269,53 +511,86 @@ pub struct QueryIter<'a, V> {
 }
 
 enum Source<'a> {
-    /// Everything, of which the filter takes some.
-    Scan(Box<Range<'a>>),
-    /// The keys of what it took, sorted, and without those that are to be left out.
-    Sorted(std::vec::IntoIter<Vec<u8>>),
+    Nothing,
+    Walk(Box<Walker<'a>>),
+    /// What was found, sorted, and without that which is to be left out.
+    Sorted {
+        found: std::vec::IntoIter<Sorted>,
+        last: Option<Sorted>,
+        seen: Seen,
+    },
 }
 
 impl<'a, V: Found<'a>> QueryIter<'a, V> {
-    fn find_next(&mut self) -> Result<Option<V>> {
-        let Target {
-            name,
-            info,
-            records,
-        } = self.target;
-        let open = |key: &[u8], stored: Bytes<'a>| {
-            V::open(sealed::Entry {
-                name,
-                info,
-                key,
-                stored: stored.kept(),
-            })
+    /// Where it is: behind the last record that it gave, to go on with [`Query::after`]. `None` before the
+    /// first.
+    #[must_use]
+    pub fn cursor(&self) -> Option<Cursor> {
+        let position = match &self.source {
+            Source::Nothing => return None,
+            Source::Walk(walker) => {
+                let entry = walker.last();
+                if entry.is_empty() {
+                    return None;
+                }
+                Position::Entry {
+                    index: walker.index(),
+                    entry: entry.to_vec(),
+                }
+            }
+            Source::Sorted { last, .. } => Position::Sorted(last.clone()?),
         };
-        match (&mut self.source, info) {
-            (Source::Scan(range), Some(info)) => {
-                for entry in range {
-                    let (key, stored) = entry?;
-                    if !self.find.takes(info, &key, &stored)? {
-                        continue;
+        Some(Cursor::new(self.fingerprint, &position))
+    }
+
+    fn seen(&self) -> Seen {
+        match &self.source {
+            Source::Nothing => Seen::default(),
+            Source::Walk(walker) => walker.seen,
+            Source::Sorted { seen, .. } => *seen,
+        }
+    }
+
+    fn next_found(&mut self) -> Result<Option<walk::Found<'a>>> {
+        let Some(place) = self.target.place else {
+            return Ok(None);
+        };
+        match &mut self.source {
+            Source::Nothing => Ok(None),
+            Source::Walk(walker) => {
+                while let Some(found) = walker.next(&self.find)? {
+                    if self.skip == 0 {
+                        return Ok(Some(found));
                     }
-                    if self.skip > 0 {
-                        self.skip -= 1;
-                        continue;
-                    }
-                    return open(&key, stored).map(Some);
+                    self.skip -= 1;
                 }
                 Ok(None)
             }
-            (Source::Sorted(keys), _) => {
-                let Some(key) = keys.next() else {
+            Source::Sorted { found, last, .. } => {
+                let Some(next) = found.next() else {
                     return Ok(None);
                 };
-                match records.get(&key)? {
-                    Some(stored) => open(&key, stored).map(Some),
-                    None => Err(Error::corrupt("what a query found is not there any more")),
-                }
+                let stored = place.tables.records().get(&next.key)?;
+                let stored = stored
+                    .ok_or_else(|| Error::corrupt("what a query found is not there any more"))?;
+                let key = Bytes::owned(next.key.clone());
+                *last = Some(next);
+                Ok(Some(walk::Found { key, stored }))
             }
-            (Source::Scan(_), None) => Ok(None),
         }
+    }
+
+    fn next_view(&mut self) -> Result<Option<V>> {
+        let Some(walk::Found { key, stored }) = self.next_found()? else {
+            return Ok(None);
+        };
+        let view = V::open(sealed::Entry {
+            name: self.target.name,
+            info: self.target.place.map(|place| place.info),
+            key: &key,
+            stored: stored.kept(),
+        });
+        view.map(Some)
     }
 }
 
@@ -324,7 +599,7 @@ impl<'a, V: Found<'a>> Iterator for QueryIter<'a, V> {
 
     fn next(&mut self) -> Option<Self::Item> {
         self.left = self.left.checked_sub(1)?;
-        let next = self.find_next().transpose();
+        let next = self.next_view().transpose();
         if !matches!(next, Some(Ok(_))) {
             self.left = 0;
         }

@@ -1,19 +1,18 @@
 //! How does a declaration meet what is stored? By `register`, which does the work there is.
 
 use super::database::Database;
+use super::index_build::{change_stored, delete_tables, new_index};
 use crate::base::error::Context;
 use crate::base::name::check_name;
 use crate::base::sync::Arc;
 use crate::base::{Error, ErrorKind, Result};
 use crate::codec::key::folded::folding_version;
-use crate::collection::rebuild::{Progress, step};
 use crate::schema::catalog::{
-    BuildState, Catalog, Index, Member, Records, StoredCollection, StoredIndex, StoredKind,
-    StoredRecords,
+    BuildState, Member, Records, StoredCollection, StoredKind, StoredRecords,
 };
 use crate::schema::difference::{Difference, compare};
 use crate::schema::record::Record;
-use crate::schema::types::{IndexDefinition, RecordType};
+use crate::schema::types::RecordType;
 use crate::txn::write::WriteTx;
 
 /// Choices for the collection of a record, kept in the file so that every program follows them.
@@ -118,17 +117,6 @@ impl Database {
             .first()
             .copied())
     }
-
-    /// One step of building an index; where it cannot be, it is dropped.
-    fn build_step(&self, collection: &str, index: u32) -> Result<()> {
-        let Err(error) = self.write(|tx| build(tx, collection, index)) else {
-            return Ok(());
-        };
-        if error.is(ErrorKind::Conflict) || error.is(ErrorKind::Limit) {
-            self.write(|tx| give_up(tx, collection, index))?;
-        }
-        Err(error)
-    }
 }
 
 /// How often a registration begins anew when others interfere.
@@ -169,19 +157,6 @@ pub(super) fn create<T: Record>(tx: &WriteTx, compress_above: Option<u32>) -> Re
     }
 }
 
-fn new_index(
-    tx: &WriteTx,
-    definition: IndexDefinition,
-    building: Option<BuildState>,
-) -> Result<StoredIndex> {
-    check_name("index", &definition.name)?;
-    Ok(StoredIndex {
-        id: tx.next_id()?,
-        definition,
-        building,
-    })
-}
-
 /// Brings the catalog to the declaration: all that remains is to build.
 fn prepare<T: Record>(
     tx: &WriteTx,
@@ -205,7 +180,10 @@ fn prepare<T: Record>(
         .map(|definition| new_index(tx, definition, Some(BuildState::default())))
         .collect::<Result<Vec<_>>>()?;
     delete_tables(tx, info, &drop)?;
-    change(tx, info, |stored| {
+    change_stored(tx, info, |stored| {
+        let StoredKind::Records(stored) = stored else {
+            return;
+        };
         stored.indexes.retain(|index| !drop.contains(&index.id));
         stored.indexes.extend(added);
         if let Some(options) = options {
@@ -218,96 +196,4 @@ fn prepare<T: Record>(
             });
         }
     })
-}
-
-/// Builds an index as far as one transaction goes, unless another thread was faster.
-fn build(tx: &WriteTx, collection: &str, id: u32) -> Result<()> {
-    let catalog = tx.catalog();
-    let Some((info, index, state)) = unfinished(&catalog, collection, id)? else {
-        return Ok(());
-    };
-    tx.mark_changed();
-    let progress = step(tx.transaction()?, info, index, state.after.as_deref())
-        .context(|| format!("build index {:?}", index.name))?;
-    match progress {
-        Progress::Done => finish(tx, info, index),
-        Progress::After(key) => change(tx, info, |stored| {
-            set_building(stored, id, Some(BuildState { after: Some(key) }));
-        }),
-    }
-}
-
-/// An index is ready: the ones that it replaces go.
-fn finish(tx: &WriteTx, info: &Records, ready: &Index) -> Result<()> {
-    let others = info
-        .indexes
-        .iter()
-        .filter(|index| index.name == ready.name && index.id != ready.id);
-    let replaced: Vec<u32> = others.map(|index| index.id).collect();
-    delete_tables(tx, info, &replaced)?;
-    change(tx, info, |stored| {
-        stored.indexes.retain(|index| !replaced.contains(&index.id));
-        set_building(stored, ready.id, None);
-    })
-}
-
-/// Drops an index that cannot be built, unless it was built meanwhile: what was in its way may have
-/// been removed.
-fn give_up(tx: &WriteTx, collection: &str, id: u32) -> Result<()> {
-    let catalog = tx.catalog();
-    let Some((info, ..)) = unfinished(&catalog, collection, id)? else {
-        return Ok(());
-    };
-    delete_tables(tx, info, &[id])?;
-    change(tx, info, |stored| {
-        stored.indexes.retain(|index| index.id != id);
-    })
-}
-
-/// The index with that id and how far it is built; `None` where it is ready or gone.
-fn unfinished<'c>(
-    catalog: &'c Catalog,
-    collection: &str,
-    id: u32,
-) -> Result<Option<(&'c Records, &'c Index, &'c BuildState)>> {
-    let Some((_, member)) = catalog.find(collection) else {
-        return Ok(None);
-    };
-    let info = member.records()?;
-    let Some((position, index)) = info.index(id) else {
-        return Ok(None);
-    };
-    let stored = info.typed()?.stored.indexes.get(position);
-    let state = stored.and_then(|stored| stored.building.as_ref());
-    Ok(state.map(|state| (&**info, index, state)))
-}
-
-fn set_building(stored: &mut StoredRecords, id: u32, building: Option<BuildState>) {
-    if let Some(index) = stored.indexes.iter_mut().find(|index| index.id == id) {
-        index.building = building;
-    }
-}
-
-fn delete_tables(tx: &WriteTx, info: &Records, ids: &[u32]) -> Result<()> {
-    for index in info.indexes.iter().filter(|index| ids.contains(&index.id)) {
-        tx.mark_changed();
-        tx.transaction()?.delete_table(&index.table)?;
-    }
-    Ok(())
-}
-
-/// Stores a collection with its description changed, if it is.
-fn change(tx: &WriteTx, info: &Records, change: impl FnOnce(&mut StoredRecords)) -> Result<()> {
-    let before = &info.typed()?.stored;
-    let mut stored = before.clone();
-    change(&mut stored);
-    if stored == *before {
-        return Ok(());
-    }
-    let stored = StoredCollection {
-        id: info.id,
-        kind: StoredKind::Records(stored),
-    };
-    tx.store_member(&info.name, stored)?;
-    Ok(())
 }

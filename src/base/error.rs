@@ -42,6 +42,9 @@ pub enum ErrorKind {
     NotRegistered,
     /// The index is being built, or a build was interrupted: `register` finishes it.
     IndexNotReady,
+    /// No index serves a query that must not go through the whole collection
+    /// ([`require_index`](crate::Query::require_index)). Make one, or leave that out.
+    NoIndex,
     /// Bytes in the file are not what was written there. The message names the collection and key.
     /// Restore from a backup; nothing was changed.
     Corrupt,
@@ -83,6 +86,9 @@ pub enum ErrorKind {
     /// There is no such operator in a filter; or this needs a feature of the crate that the program was
     /// built without. The message names it.
     Unsupported,
+    /// Two paths of one index, or of one sort, go through different lists of one document: there is no
+    /// telling which elements belong together. Nothing was written.
+    ParallelArrays,
     /// The operating system refused to read or write. The source has its error.
     Io,
     /// The storage beneath has no room left.

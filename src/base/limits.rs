@@ -3,6 +3,10 @@
 /// Longest encoded key in bytes, primary or index: a key longer than a page degrades the tree.
 pub(crate) const KEY_BYTES_MAX: usize = 4096;
 
+/// The most bytes that the keys of one record in one index may have together: a list beside a long text
+/// repeats it for each element.
+pub(crate) const INDEX_KEYS_BYTES_MAX: usize = 16 << 20;
+
 /// Largest body in bytes before compression, unless the builder says otherwise: 16 MiB.
 pub(crate) const BODY_BYTES_MAX_DEFAULT: usize = 16 << 20;
 

@@ -6,8 +6,9 @@
 
 use super::body::Body;
 use super::document;
+use super::entry::{self, entry, lists};
 use super::tables::Tables;
-use super::write::{entry, index_keys};
+use super::write::index_keys;
 use crate::base::Result;
 use crate::base::name::show_key;
 use crate::codec::value::read::Node;
@@ -29,6 +30,13 @@ pub(crate) struct Findings {
     pub(crate) auto_key_max: u64,
 }
 
+/// What the records imply for one index.
+#[derive(Clone, Default)]
+struct Implied {
+    entries: u64,
+    lists: u32,
+}
+
 /// A problem: of the record with this key or, without one, of the collection or index as a whole.
 pub(crate) struct Problem {
     pub(crate) index: Option<String>,
@@ -43,7 +51,7 @@ pub(crate) fn check(
     report: &mut dyn FnMut(Problem),
 ) -> Result<Findings> {
     let mut findings = Findings::default();
-    let mut implied = vec![0_u64; info.indexes.len()];
+    let mut implied = vec![Implied::default(); info.indexes.len()];
     let mut scratch = Scratch::default();
     for record in tables.records().range(ALL)? {
         let (key, stored) = record?;
@@ -88,8 +96,9 @@ pub(crate) fn check(
                 continue;
             }
             let table = tables.index(position)?;
+            implied.lists |= scratch.lists();
             for index_key in scratch.keys() {
-                *implied += 1;
+                implied.entries += 1;
                 let (entry, value) = entry(index, index_key, &key);
                 match table.peek(&entry)? {
                     Some(found) if *found == *value => {}
@@ -103,17 +112,29 @@ pub(crate) fn check(
         }
     }
     for (position, (index, implied)) in info.indexes.iter().zip(implied).enumerate() {
-        if index.ready {
-            let entries = tables.index(position)?.len()?;
-            findings.index_entries += entries;
-            if entries != implied {
-                let what = format!("it has {entries} entries, the records imply {implied}");
-                report(Problem {
-                    index: Some(index.name.clone()),
-                    key: None,
-                    what,
-                });
-            }
+        if !index.ready {
+            continue;
+        }
+        let mut problem = |what: String| {
+            report(Problem {
+                index: Some(index.name.clone()),
+                key: None,
+                what,
+            });
+        };
+        let table = tables.index(position)?;
+        let entries = entry::len(table)?;
+        findings.index_entries += entries;
+        if entries != implied.entries {
+            problem(format!(
+                "it has {entries} entries, the records imply {}",
+                implied.entries
+            ));
+        }
+        match lists(table) {
+            Ok(noted) if noted & implied.lists == implied.lists => {}
+            Ok(_) => problem("it does not say of all its parts that have met a list".to_owned()),
+            Err(error) => problem(error.to_string()),
         }
     }
     Ok(findings)

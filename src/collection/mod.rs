@@ -3,6 +3,7 @@
 pub(crate) mod body;
 pub(crate) mod check;
 pub(crate) mod document;
+pub(crate) mod entry;
 pub(crate) mod load;
 pub(crate) mod read;
 pub(crate) mod rebuild;

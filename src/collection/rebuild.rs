@@ -5,7 +5,8 @@
 //! record behind the cursor has its entries, and one ahead of it may have them already.
 
 use super::body::Body;
-use super::write::{entry, index_keys};
+use super::entry::{entry, note_lists};
+use super::write::index_keys;
 use crate::base::error::Context;
 use crate::base::name::show_key;
 use crate::base::{Error, ErrorKind, Result};
@@ -39,13 +40,14 @@ pub(crate) fn step(
     let records = transaction.open_table(&info.table)?;
     let mut table = transaction.open_table(&index.table)?;
     let mut entries: Vec<(Vec<u8>, Vec<u8>)> = Vec::new();
-    let (mut seen, mut bytes) = (0, 0);
+    let (mut seen, mut bytes, mut lists) = (0, 0, 0);
     let mut scratch = Scratch::default();
     let mut progress = Progress::Done;
     for record in ReadTable::Writing(&records).range(behind(after))? {
         let (key, stored) = record?;
         let body = Body::open(stored).context(|| show_key(&key))?;
         index_keys(index, info, body.bytes(), &mut scratch).context(|| show_key(&key))?;
+        lists |= scratch.lists();
         for index_key in scratch.keys() {
             let (entry, value) = entry(index, index_key, &key);
             bytes += entry.len() + value.len();
@@ -90,6 +92,7 @@ pub(crate) fn step(
             }
         }
     }
+    note_lists(&mut table, lists)?;
     change.finish();
     Ok(progress)
 }

@@ -6,13 +6,13 @@
 //! - An error half way makes the transaction uncommittable (`begin_change`).
 
 use super::body::Body;
+use super::entry::{entry, note_lists};
 use super::tables::WritingTables;
 use crate::base::error::Context;
 use crate::base::limits::KEY_BYTES_MAX;
 use crate::base::{Error, ErrorKind, Result};
 use crate::schema::catalog::{Index, Records};
 use crate::schema::index::Scratch;
-use crate::schema::view::Slot;
 use crate::store::{ReadTable, WriteTable};
 
 /// What an operation expects to find under its key.
@@ -46,6 +46,7 @@ pub(crate) fn write(
 ) -> Result<bool> {
     check_key(key)?;
     let mut differences = Vec::with_capacity(info.indexes.len());
+    let mut lists = Vec::with_capacity(info.indexes.len());
     let mut scratch = Scratch::default();
     let existed = {
         let old = match tables.stored(key)? {
@@ -68,6 +69,7 @@ pub(crate) fn write(
                 keys(old.as_ref().map(Body::bytes)).map_err(|error| of_stored(error, index))?;
             let new_keys = keys(new.as_ref().map(|new| new.body))?;
             differences.push(Difference::between(old_keys, new_keys));
+            lists.push(scratch.lists());
         }
         old.is_some()
     };
@@ -75,11 +77,12 @@ pub(crate) fn write(
 
     let change = tables.transaction.begin_change();
     tables.records.change(key, new.map(|new| new.stored))?;
-    for ((index, table), difference) in info
+    for (((index, table), difference), lists) in info
         .indexes
         .iter()
         .zip(&mut tables.indexes)
         .zip(&differences)
+        .zip(lists)
     {
         for gone in &difference.gone {
             let (entry, _) = entry(index, gone, key);
@@ -93,6 +96,7 @@ pub(crate) fn write(
             let (entry, value) = entry(index, come, key);
             table.change(&entry, Some(value))?;
         }
+        note_lists(table, lists)?;
     }
     change.finish();
     Ok(existed)
@@ -105,10 +109,9 @@ pub(crate) fn index_keys(
     body: &[u8],
     scratch: &mut Scratch,
 ) -> Result<()> {
-    let record = Slot::root(body, &info.typed()?.layout)?;
     index
         .plan
-        .keys(record, scratch)
+        .keys(&info.shape, body, scratch)
         .context(|| format!("index {:?}", index.name))
 }
 
@@ -119,15 +122,6 @@ fn of_stored(error: Error, index: &Index) -> Error {
         return Error::corrupt("the stored record has a key that no index takes").because(error);
     }
     error
-}
-
-/// An index entry: what lies in the table for one index key of one record.
-pub(crate) fn entry<'k>(index: &Index, index_key: &[u8], key: &'k [u8]) -> (Vec<u8>, &'k [u8]) {
-    if index.plan.unique {
-        (index_key.to_vec(), key)
-    } else {
-        ([index_key, key].concat(), &[])
-    }
 }
 
 /// Whether the entry of a unique index is that of the record with this key.

@@ -4,7 +4,9 @@
 //! descending as its greatest; an empty one is before everything, and what is missing is null.
 
 use crate::base::{Error, Result};
+use crate::collection::document::ID;
 use crate::schema::filter::{Field, Path, tuples};
+use crate::schema::index::EMPTY_LIST;
 use crate::schema::order::encode;
 use crate::schema::view::{Budget, ValueRef};
 
@@ -24,13 +26,8 @@ pub(crate) fn parse(sort: ValueRef<'_>) -> Result<Vec<Part>> {
     for entry in entries.iter() {
         let (path, direction) = entry?;
         let path = path.as_str().unwrap_or_default();
-        if path
-            .split('.')
-            .any(|name| name.is_empty() || name.starts_with('$'))
-        {
-            return Err(refused());
-        }
         if asks_for_no_order(direction)? {
+            part(path, false)?;
             continue;
         }
         let descending = match direction.as_f64().map(f64::trunc) {
@@ -38,15 +35,24 @@ pub(crate) fn parse(sort: ValueRef<'_>) -> Result<Vec<Part>> {
             Some(-1.0) => true,
             _ => return Err(refused()),
         };
-        parts.push(Part {
-            path: Path::parse(path),
-            descending,
-        });
+        parts.push(part(path, descending)?);
     }
     if entries.is_empty() {
         return Err(refused());
     }
     Ok(parts)
+}
+
+/// A sort by one path.
+pub(crate) fn part(path: &str, descending: bool) -> Result<Part> {
+    let is_none = |name: &str| name.is_empty() || name.starts_with('$');
+    if path.split('.').any(is_none) {
+        return Err(Error::invalid(format!("{path:?} is no path to sort by")));
+    }
+    Ok(Part {
+        path: Path::parse(path),
+        descending,
+    })
 }
 
 /// Programs that were written for `MongoDB` may ask for what it knows of a match: of a filter alone it
@@ -64,8 +70,13 @@ fn refused() -> Error {
 }
 
 /// The bytes that a document or record, of a body of so many bytes, sorts by: the least of those that its
-/// tuples have.
-pub(crate) fn key_of(parts: &[Part], value: ValueRef<'_>, bytes: usize) -> Result<Vec<u8>> {
+/// tuples have. `id` is the encoded key of a document, which is its `_id`.
+pub(crate) fn key_of(
+    parts: &[Part],
+    value: ValueRef<'_>,
+    bytes: usize,
+    id: Option<&[u8]>,
+) -> Result<Vec<u8>> {
     let mut least: Option<Vec<u8>> = None;
     let paths = parts.iter().map(|part| &part.path);
     tuples(paths, value, &mut Budget::new(bytes), &mut |fields| {
@@ -74,6 +85,7 @@ pub(crate) fn key_of(parts: &[Part], value: ValueRef<'_>, bytes: usize) -> Resul
         for (part, field) in parts.iter().zip(fields) {
             let start = key.len();
             match field {
+                _ if let (Some(id), true) = (id, part.path.is(ID)) => key.extend_from_slice(id),
                 Field::Missing => encode(ValueRef::Null, &mut budget, &mut key)?,
                 Field::Empty => key.push(EMPTY_LIST),
                 Field::Value(value) => encode(*value, &mut budget, &mut key)?,
@@ -89,6 +101,3 @@ pub(crate) fn key_of(parts: &[Part], value: ValueRef<'_>, bytes: usize) -> Resul
     })?;
     Ok(least.unwrap_or_default())
 }
-
-/// Below every tag of a value.
-const EMPTY_LIST: u8 = 0x08;

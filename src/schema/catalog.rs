@@ -12,7 +12,8 @@
 //! TABLE "r{id}"         the records or documents of a collection, or the entries of a bucket:
 //!                       key -> body
 //! TABLE "i{id}"         an index: index key -> primary key where unique, else index key ++ primary
-//!                       key -> ()
+//!                       key -> (); of paths, and where documents have lists there, also
+//!                       "" -> which parts have met one, a bit for each, u32, little-endian
 //! ```
 
 use std::any::TypeId;
@@ -86,6 +87,9 @@ pub(crate) struct StoredRecords {
 /// A collection of documents.
 #[derive(Clone, Debug, Default, PartialEq, Eq, Serialize, Deserialize)]
 pub(crate) struct StoredDocuments {
+    /// Over paths.
+    #[serde(default, skip_serializing_if = "Vec::is_empty")]
+    pub(crate) indexes: Vec<StoredIndex>,
     /// The JSON Schema that each document fits, as text.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub(crate) json_schema: Option<String>,
@@ -251,17 +255,37 @@ impl StoredCollection {
             StoredKind::Records(stored) => {
                 Member::Records(Arc::new(Records::typed_of(name, id, table, stored)?))
             }
-            StoredKind::Documents(stored) => Member::Records(Arc::new(Records {
-                name: name.to_owned(),
-                id,
-                table,
-                shape: Shape::Documents(Documents {
-                    json_schema: stored.json_schema.clone().map(JsonSchema::stored),
-                    stored,
-                }),
-                indexes: Vec::new(),
-            })),
+            StoredKind::Documents(stored) => {
+                Member::Records(Arc::new(Records::documents_of(name, id, table, stored)?))
+            }
         })
+    }
+}
+
+fn resolve_indexes(
+    stored: &[StoredIndex],
+    plan: impl Fn(&IndexDefinition) -> Result<IndexPlan>,
+) -> Result<Vec<Index>> {
+    let resolve = |index: &StoredIndex| {
+        Ok(Index {
+            name: index.definition.name.clone(),
+            id: index.id,
+            table: format!("i{}", index.id),
+            ready: index.building.is_none(),
+            plan: plan(&index.definition)?,
+        })
+    };
+    stored.iter().map(resolve).collect()
+}
+
+impl StoredKind {
+    /// The indexes of a collection; a bucket has none.
+    pub(crate) fn indexes_mut(&mut self) -> Option<&mut Vec<StoredIndex>> {
+        match self {
+            Self::Records(records) => Some(&mut records.indexes),
+            Self::Documents(documents) => Some(&mut documents.indexes),
+            Self::Bucket { .. } => None,
+        }
     }
 }
 
@@ -279,19 +303,9 @@ impl Records {
             .map(|field| Route::resolve(&layout, std::slice::from_ref(field), name))
             .collect::<Result<Vec<_>>>()?;
         let key_width = key.iter().map(|route| fixed_width(&route.layout)).sum();
-        let indexes = stored
-            .indexes
-            .iter()
-            .map(|index| {
-                Ok(Index {
-                    name: index.definition.name.clone(),
-                    id: index.id,
-                    table: format!("i{}", index.id),
-                    ready: index.building.is_none(),
-                    plan: IndexPlan::resolve(&index.definition, &layout, name)?,
-                })
-            })
-            .collect::<Result<_>>()?;
+        let indexes = resolve_indexes(&stored.indexes, |definition| {
+            IndexPlan::of_fields(definition, &layout, name)
+        })?;
         let shape = Shape::Typed(Typed {
             stored,
             current,
@@ -306,6 +320,38 @@ impl Records {
             shape,
             indexes,
         })
+    }
+
+    fn documents_of(name: &str, id: u32, table: String, stored: StoredDocuments) -> Result<Self> {
+        let indexes = resolve_indexes(&stored.indexes, IndexPlan::of_paths)?;
+        let shape = Shape::Documents(Documents {
+            json_schema: stored.json_schema.clone().map(JsonSchema::stored),
+            stored,
+        });
+        Ok(Self {
+            name: name.to_owned(),
+            id,
+            table,
+            shape,
+            indexes,
+        })
+    }
+
+    /// What the file has of it.
+    pub(crate) fn stored(&self) -> StoredCollection {
+        let kind = match &self.shape {
+            Shape::Typed(typed) => StoredKind::Records(typed.stored.clone()),
+            Shape::Documents(documents) => StoredKind::Documents(documents.stored.clone()),
+        };
+        StoredCollection { id: self.id, kind }
+    }
+
+    /// Its indexes as the file has them, in the order of `indexes`.
+    pub(crate) fn stored_indexes(&self) -> &[StoredIndex] {
+        match &self.shape {
+            Shape::Typed(typed) => &typed.stored.indexes,
+            Shape::Documents(documents) => &documents.stored.indexes,
+        }
     }
 
     /// What its records are, or an error that says what they are instead.

@@ -2,6 +2,7 @@
 
 use std::cmp::Ordering;
 
+use super::filter::{self, Path, Predicate, Test};
 use super::layout::{Layout, Route};
 use super::types::{Comparison, Condition, Constant};
 use super::view::{Slot, ValueRef};
@@ -29,6 +30,44 @@ pub(crate) enum Value {
     Float(f64),
     Text(String),
     Variant(String),
+}
+
+/// The condition as a predicate, for the question whether a filter implies it.
+pub(crate) fn predicate_of(condition: &Condition) -> Result<Predicate> {
+    let all = |conditions: &[Condition]| {
+        let predicates = conditions.iter().map(predicate_of);
+        predicates.collect::<Result<Vec<_>>>()
+    };
+    Ok(match condition {
+        Condition::All(conditions) => Predicate::All(all(conditions)?),
+        Condition::Any(conditions) => Predicate::Any(all(conditions)?),
+        Condition::Not(inner) => predicate_of(inner)?.not(),
+        Condition::Compare { path, is, value } => {
+            let path = Path::parse(&path.join("."));
+            let constant = Value::read(value)?.constant()?;
+            let compare = |comparison, constant: &filter::Constant| {
+                Predicate::Path(path.clone(), Test::Compare(comparison, constant.clone()))
+            };
+            match is {
+                Comparison::Equal => compare(filter::Comparison::Equal, &constant),
+                Comparison::Less => compare(filter::Comparison::Less, &constant),
+                Comparison::LessOrEqual => compare(filter::Comparison::LessOrEqual, &constant),
+                Comparison::Greater => compare(filter::Comparison::Greater, &constant),
+                Comparison::GreaterOrEqual => {
+                    compare(filter::Comparison::GreaterOrEqual, &constant)
+                }
+                // `None` is not unequal to anything but itself.
+                Comparison::NotEqual => {
+                    let null = filter::Constant::of(ValueRef::Null)?;
+                    let unequal = [null, constant];
+                    let unequal = unequal
+                        .iter()
+                        .map(|constant| compare(filter::Comparison::Equal, constant).not());
+                    Predicate::All(unequal.collect())
+                }
+            }
+        }
+    })
 }
 
 impl CompiledCondition {
@@ -91,6 +130,16 @@ impl CompiledCondition {
 }
 
 impl Value {
+    fn constant(&self) -> Result<filter::Constant> {
+        filter::Constant::of(match self {
+            Self::Null => ValueRef::Null,
+            Self::Bool(value) => ValueRef::Bool(*value),
+            Self::Integer(value) => ValueRef::I128(*value),
+            Self::Float(value) => ValueRef::F64(*value),
+            Self::Text(text) | Self::Variant(text) => ValueRef::String(text),
+        })
+    }
+
     fn read(constant: &Constant) -> Result<Self> {
         let unreadable = |text: &str| {
             Error::corrupt(format!(

@@ -114,6 +114,8 @@ pub fn index<const N: usize>(
         parts: parts.into(),
         unique,
         condition,
+        filter: None,
+        sparse: false,
         folding: None,
     }
 }

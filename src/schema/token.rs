@@ -76,6 +76,52 @@ impl<R, V> Field<R, V> {
     }
 }
 
+impl<R, V> Field<R, V> {
+    /// To sort by it, the least first.
+    #[must_use]
+    pub fn asc(self) -> Order<R> {
+        self.order(false)
+    }
+
+    /// To sort by it, the greatest first.
+    #[must_use]
+    pub fn desc(self) -> Order<R> {
+        self.order(true)
+    }
+
+    fn order(self, descending: bool) -> Order<R> {
+        Order {
+            path: self.path().to_vec(),
+            descending,
+            _record: PhantomData,
+        }
+    }
+}
+
+/// A field of the record `R` that a query is sorted by, and in which direction: `City::POPULATION.desc()`.
+pub struct Order<R> {
+    path: Vec<&'static str>,
+    descending: bool,
+    _record: PhantomData<fn(R)>,
+}
+
+impl<R> Order<R> {
+    pub(crate) fn path(&self) -> &[&'static str] {
+        &self.path
+    }
+
+    pub(crate) fn is_descending(&self) -> bool {
+        self.descending
+    }
+}
+
+impl<R> fmt::Debug for Order<R> {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        let direction = if self.descending { "desc" } else { "asc" };
+        write!(f, "{}.{direction}()", self.path.join("."))
+    }
+}
+
 /// An index of the record `R` whose key is a `K`.
 pub struct Index<R, K> {
     name: &'static str,

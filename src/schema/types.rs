@@ -116,6 +116,13 @@ pub struct IndexDefinition {
     /// Which records it holds; all where there is none.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub condition: Option<Condition>,
+    /// Of an index over paths of documents: which documents it holds, as the JSON text of a filter; all
+    /// where there is none.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub filter: Option<String>,
+    /// Of an index over paths of documents: whether documents without any of the paths are left out.
+    #[serde(default, skip_serializing_if = "std::ops::Not::not")]
+    pub sparse: bool,
     /// The Unicode version whose case folding a folded part used, such as `16.0.0`. Another one
     /// means the index is rebuilt. Filled in by the engine.
     #[serde(default, skip_serializing_if = "Option::is_none")]
@@ -196,6 +203,39 @@ pub enum Constant {
     Text(String),
     /// The name of a unit variant.
     Variant(String),
+}
+
+impl fmt::Display for IndexDefinition {
+    /// What it is over, and how: `(tags, stars descending) unique`.
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        write_list(f, "(", ")", &self.parts, IndexPart::fmt)?;
+        for (is, word) in [(self.unique, " unique"), (self.sparse, " sparse")] {
+            if is {
+                f.write_str(word)?;
+            }
+        }
+        match &self.filter {
+            Some(filter) => write!(f, " only {filter}"),
+            None if self.condition.is_some() => f.write_str(" partial"),
+            None => Ok(()),
+        }
+    }
+}
+
+impl fmt::Display for IndexPart {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.write_str(&self.path.join("."))?;
+        for (is, word) in [
+            (self.each, " each"),
+            (self.fold, " folded"),
+            (self.descending, " descending"),
+        ] {
+            if is {
+                f.write_str(word)?;
+            }
+        }
+        Ok(())
+    }
 }
 
 impl fmt::Display for Type {

@@ -280,6 +280,24 @@ impl<'a> Range<'a> {
         })
     }
 
+    /// The next entry, from the other end where `back` says so, if it is `wanted`; `Some(Ok(None))` where it
+    /// is not, which costs less than to have it.
+    pub(crate) fn next_if(
+        &mut self,
+        back: bool,
+        wanted: impl FnOnce(&[u8], &[u8]) -> Result<bool>,
+    ) -> Option<Result<Option<(Bytes<'a>, Bytes<'a>)>>> {
+        let step = if back {
+            redb::Range::next_back
+        } else {
+            redb::Range::next
+        };
+        self.step(step, |guards, lent| {
+            let wanted = wanted(guards.0.value(), guards.1.value())?;
+            Ok(wanted.then(|| entry(guards, lent)))
+        })
+    }
+
     /// The same from the other end.
     pub(crate) fn next_back_with<R>(
         &mut self,

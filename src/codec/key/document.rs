@@ -33,7 +33,7 @@
 
 use super::KeyReader;
 use super::number::{decode_i64, encode_i64};
-use super::text::{decode_bytes, decode_string, encode_bytes, encode_str};
+use super::text::{decode_bytes, decode_string, encode_bytes, encode_str, skip_bytes};
 use crate::base::{Error, Result};
 use crate::codec::timestamp::Timestamp;
 use crate::codec::value::read::{Node, Value};
@@ -123,6 +123,9 @@ pub(crate) fn encode_float(value: f64, out: &mut Vec<u8>) {
         encode_magnitude(Magnitude::of_float(value), value < 0.0, out);
     }
 }
+
+/// Documents are nested less deep.
+const DEPTH_MAX: usize = 128;
 
 const NAN: u8 = 0x00;
 const ZERO: u8 = 0x80;
@@ -274,6 +277,58 @@ fn decode_behind_tag(tag: u8, input: &mut KeyReader<'_>, writer: &mut Writer<'_>
     Ok(())
 }
 
+/// Reads past a value whose tag was read. Its insides are looked at as far as it takes to find its end.
+pub(crate) fn skip_behind_tag(tag: u8, input: &mut KeyReader<'_>) -> Result<()> {
+    skip_at(tag, input, 0)
+}
+
+fn skip_at(tag: u8, input: &mut KeyReader<'_>, depth: usize) -> Result<()> {
+    if depth > DEPTH_MAX {
+        return Err(Error::corrupt("a key is nested deeper than documents are"));
+    }
+    match tag {
+        NULL => {}
+        NUMBER => skip_number(input)?,
+        STRING | BYTES => skip_bytes(input)?,
+        BOOL => drop(input.take::<1>()?),
+        TIMESTAMP => drop(input.take::<8>()?),
+        LIST => {
+            while let Some(tag) = next_tag(input)? {
+                skip_at(tag, input, depth + 1)?;
+            }
+        }
+        OBJECT => {
+            while let Some(tag) = next_tag(input)? {
+                skip_bytes(input)?;
+                skip_at(tag, input, depth + 1)?;
+            }
+        }
+        _ => return Err(unknown("tag", tag)),
+    }
+    Ok(())
+}
+
+fn skip_number(input: &mut KeyReader<'_>) -> Result<()> {
+    match input.take()? {
+        [NAN | ZERO | INFINITY] => Ok(()),
+        [head] if head == !INFINITY => Ok(()),
+        [head @ BELOW_ONE..=HUGE] => skip_magnitude(head, input),
+        [head] => input.complemented(|input| skip_magnitude(!head, input)),
+    }
+}
+
+fn skip_magnitude(head: u8, input: &mut KeyReader<'_>) -> Result<()> {
+    match head {
+        BELOW_ONE | HUGE => drop(input.take::<2>()?),
+        ONE..HUGE => {}
+        _ => return Err(unknown("head of a number", head)),
+    }
+    while let [byte] = input.take()?
+        && byte & 1 != 0
+    {}
+    Ok(())
+}
+
 fn next_tag(input: &mut KeyReader<'_>) -> Result<Option<u8>> {
     let [tag] = input.take()?;
     Ok((tag != END).then_some(tag))
@@ -383,6 +438,14 @@ mod tests {
 
     fn decoded(key: &[u8]) -> Result<Vec<u8>> {
         let mut document = Vec::new();
+        let mut input = KeyReader::new(key);
+        let [tag] = input.take()?;
+        if skip_behind_tag(tag, &mut input).is_ok() && !input.is_empty() {
+            // What is skipped is what is decoded.
+            let mut whole = KeyReader::new(key);
+            decode(&mut whole, &mut Writer::new(&mut Vec::new()))?;
+            assert_eq!(whole.rest(), input.rest());
+        }
         let mut input = KeyReader::new(key);
         decode(&mut input, &mut Writer::new(&mut document))?;
         input.finish()?;

@@ -21,7 +21,7 @@ pub(crate) mod folded;
 pub(crate) mod number;
 mod plain;
 mod prefix;
-mod range;
+pub(crate) mod range;
 mod reader;
 pub(crate) mod reverse;
 pub(crate) mod scratch;

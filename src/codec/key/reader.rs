@@ -78,6 +78,15 @@ impl<'a> KeyReader<'a> {
         Ok(())
     }
 
+    /// Reads past the next `stop`.
+    pub(crate) fn skip_until(&mut self, stop: u8) -> Result<()> {
+        let stop = stop ^ self.mask;
+        let at = self.rest.iter().position(|byte| *byte == stop);
+        let rest = at.and_then(|at| self.rest.get(at + 1..));
+        self.rest = rest.ok_or_else(ends_early)?;
+        Ok(())
+    }
+
     /// Reads what is written complemented. Within itself it undoes itself.
     pub(crate) fn complemented<T>(
         &mut self,

@@ -57,6 +57,16 @@ pub(crate) fn decode_bytes(input: &mut KeyReader<'_>) -> Result<Vec<u8>> {
     }
 }
 
+/// Reads past a string or byte string.
+pub(crate) fn skip_bytes(input: &mut KeyReader<'_>) -> Result<()> {
+    loop {
+        input.skip_until(ESCAPE)?;
+        if input.take::<1>()? == [END_MARK] {
+            return Ok(());
+        }
+    }
+}
+
 const ESCAPE: u8 = 0x00;
 const ESCAPED_ZERO: u8 = 0xFF;
 const END_MARK: u8 = 0x01;

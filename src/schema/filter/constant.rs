@@ -3,7 +3,11 @@
 use std::cmp::Ordering;
 
 use crate::base::Result;
-use crate::codec::key::document::{BOOL, BYTES, LIST, NULL, NUMBER, OBJECT, STRING, TIMESTAMP};
+use crate::codec::key::KeyReader;
+use crate::codec::key::document::{
+    self, BOOL, BYTES, LIST, NULL, NUMBER, OBJECT, STRING, TIMESTAMP,
+};
+use crate::codec::value::write::Writer;
 use crate::schema::order::encode;
 use crate::schema::view::{Budget, ValueRef};
 
@@ -27,6 +31,13 @@ enum Scalar {
     Other,
 }
 
+/// A number of a filter.
+#[derive(Clone, Copy, Debug)]
+pub(crate) enum Number {
+    Integer(i128),
+    Float(f64),
+}
+
 impl Constant {
     /// A value of a document, in which nothing can be there twice.
     pub(crate) fn of(value: ValueRef<'_>) -> Result<Self> {
@@ -41,6 +52,38 @@ impl Constant {
             other => integer(other).map_or(Scalar::Other, Scalar::Integer),
         };
         Ok(Self { key, scalar })
+    }
+
+    /// Its encoding as a document orders it, the tag first.
+    pub(crate) fn key(&self) -> &[u8] {
+        &self.key
+    }
+
+    /// The number that it is, where it is one of up to 128 bits.
+    pub(crate) fn number(&self) -> Option<Number> {
+        match self.scalar {
+            Scalar::Integer(value) => Some(Number::Integer(value)),
+            Scalar::Float(value) => Some(Number::Float(value)),
+            _ => None,
+        }
+    }
+
+    /// The text that it is.
+    pub(crate) fn text(&self) -> Option<&str> {
+        match &self.scalar {
+            Scalar::Text(text) => Some(text),
+            _ => None,
+        }
+    }
+
+    /// The value as a document of its own.
+    pub(crate) fn to_document(&self) -> Result<Vec<u8>> {
+        let mut document = Vec::new();
+        document::decode(
+            &mut KeyReader::new(&self.key),
+            &mut Writer::new(&mut document),
+        )?;
+        Ok(document)
     }
 
     pub(crate) fn is_null(&self) -> bool {
@@ -73,6 +116,11 @@ impl Constant {
             }
             _ => return self.compare_encoded(value, budget),
         })
+    }
+
+    /// The same for a value of a document, in which nothing can be there twice.
+    pub(super) fn compare_all(&self, value: ValueRef<'_>) -> Result<Option<Ordering>> {
+        self.compare(value, &mut Budget::new(usize::MAX))
     }
 
     fn compare_encoded(

@@ -40,7 +40,7 @@ impl Predicate {
 }
 
 impl Test {
-    fn leaf(&self) -> Leaf {
+    pub(super) fn leaf(&self) -> Leaf {
         match self {
             Self::Compare(..) | Self::In(_) | Self::Regex(_) | Self::Mod { .. } | Self::Type(_) => {
                 Leaf::Spread
@@ -50,7 +50,7 @@ impl Test {
     }
 
     /// Whether a value passes, `None` being one that is missing.
-    fn passes(&self, value: Option<ValueRef<'_>>, bytes: usize) -> Result<bool> {
+    pub(super) fn passes(&self, value: Option<ValueRef<'_>>, bytes: usize) -> Result<bool> {
         let Some(value) = value else {
             return Ok(self.passes_missing());
         };
@@ -71,11 +71,11 @@ impl Test {
             Self::Type(kinds) => kinds.iter().any(|kind| kind.has(value)),
             Self::Exists => true,
             Self::Size(size) => match value {
-                ValueRef::List(list) => list.len() as u64 == *size,
+                ValueRef::List(list) if !list.is_bytes() => list.len() as u64 == *size,
                 _ => false,
             },
             Self::Element { holds, objects } => match value {
-                ValueRef::List(list) => {
+                ValueRef::List(list) if !list.is_bytes() => {
                     for element in list.iter() {
                         let element = element?;
                         let is_object = element.has_members() || element.as_list().is_some();
@@ -91,7 +91,7 @@ impl Test {
     }
 
     /// What is missing is as null, but for its kind.
-    fn passes_missing(&self) -> bool {
+    pub(crate) fn passes_missing(&self) -> bool {
         match self {
             Self::Compare(Comparison::Less | Comparison::Greater, _) => false,
             Self::Compare(_, constant) => constant.is_null(),

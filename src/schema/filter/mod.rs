@@ -8,6 +8,7 @@
 
 mod check;
 mod constant;
+mod implies;
 mod matches;
 mod parse;
 mod path;
@@ -17,13 +18,15 @@ mod tests;
 mod tuples;
 
 pub(crate) use check::{check, check_path};
-pub(crate) use constant::{Constant, tag};
-pub(crate) use parse::parse;
+pub(crate) use constant::{Constant, Number, tag};
+pub(crate) use implies::implies;
+pub(crate) use parse::{parse, parse_text};
 pub(crate) use path::Path;
+pub(crate) use pattern::Pattern;
 pub(crate) use tuples::{Field, tuples};
 
 /// A condition on a document or record.
-#[derive(Clone, Debug)]
+#[derive(Clone, Debug, PartialEq)]
 pub(crate) enum Predicate {
     /// Every one holds.
     All(Vec<Predicate>),
@@ -35,12 +38,12 @@ pub(crate) enum Predicate {
 }
 
 /// A condition on one value.
-#[derive(Clone, Debug)]
+#[derive(Clone, Debug, PartialEq)]
 pub(crate) enum Test {
     Compare(Comparison, Constant),
     /// Equal to one of these.
     In(Vec<Constant>),
-    Regex(regex::Regex),
+    Regex(Pattern),
     /// The whole part divided by the divisor leaves the remainder.
     Mod {
         divisor: i64,
@@ -96,6 +99,21 @@ impl Predicate {
             Self::All(all) | Self::Any(all) => all.iter().any(|predicate| predicate.names(name)),
             Self::Not(predicate) => predicate.names(name),
             Self::Path(path, _) => path.names().next() == Some(name),
+        }
+    }
+
+    /// The paths of all its conditions, as text.
+    pub(crate) fn paths(&self, found: &mut Vec<String>) {
+        match self {
+            Self::All(all) | Self::Any(all) => all.iter().for_each(|filter| filter.paths(found)),
+            Self::Not(_) => {}
+            Self::Path(path, Test::Element { holds, .. }) => {
+                found.push(path.to_string());
+                let mut within = Vec::new();
+                holds.paths(&mut within);
+                found.extend(within.iter().map(|inner| format!("{path}.{inner}")));
+            }
+            Self::Path(path, _) => found.push(path.to_string()),
         }
     }
 

@@ -3,13 +3,13 @@
 //! The operators are `$eq $ne $gt $gte $lt $lte $in $nin $exists $type $all $elemMatch $size $mod $regex
 //! $options $and $or $nor $not`. Any other is refused by its name.
 
-use regex::RegexBuilder;
-
 use super::matches::whole_part;
 use super::path::Path;
-use super::pattern;
+use super::pattern::{Pattern, Refused};
 use super::{Comparison, Constant, Kind, Predicate, Test};
 use crate::base::{Error, ErrorKind, Result};
+use crate::codec::value::json::encode_text;
+use crate::codec::value::read::Node;
 use crate::schema::view::{ListRef, MapRef, ValueRef};
 
 /// The condition that a document of conditions is.
@@ -31,6 +31,13 @@ pub(crate) fn parse(filter: ValueRef<'_>) -> Result<Predicate> {
         });
     }
     Ok(one_or_all(all))
+}
+
+/// The condition that a JSON text is, as the catalog keeps it.
+pub(crate) fn parse_text(text: &str) -> Result<Predicate> {
+    let mut document = Vec::new();
+    encode_text(text.as_bytes(), &mut document)?;
+    parse(ValueRef::of_node(Node::root(&document))?)
 }
 
 fn several(operator: &str, value: ValueRef<'_>) -> Result<Vec<Predicate>> {
@@ -238,7 +245,7 @@ fn modulo(value: ValueRef<'_>) -> Result<Test> {
     }
 }
 
-fn regex(pattern: ValueRef<'_>, options: Option<ValueRef<'_>>) -> Result<regex::Regex> {
+fn regex(pattern: ValueRef<'_>, options: Option<ValueRef<'_>>) -> Result<Pattern> {
     let ValueRef::String(pattern) = pattern else {
         return Err(refused("$regex", "a pattern as text"));
     };
@@ -250,27 +257,13 @@ fn regex(pattern: ValueRef<'_>, options: Option<ValueRef<'_>>) -> Result<regex::
     if pattern.contains('\0') {
         return Err(refused("$regex", "a pattern without zero bytes"));
     }
-    let mut builder = RegexBuilder::new(&pattern::translate(pattern, options.contains('x')));
-    builder
-        .size_limit(REGEX_BYTES_MAX)
-        .dfa_size_limit(REGEX_BYTES_MAX);
-    for option in options.chars() {
-        match option {
-            'i' => builder.case_insensitive(true),
-            'm' => builder.multi_line(true),
-            's' => builder.dot_matches_new_line(true),
-            'x' => builder.ignore_whitespace(true),
-            'u' => builder.unicode(true),
-            _ => return Err(refused("$options", "letters out of i, m, s, x and u")),
-        };
-    }
-    builder
-        .build()
-        .map_err(|error| refused("$regex", "a pattern of the regex crate's").because(error))
+    Pattern::new(pattern, options).map_err(|why| match why {
+        Refused::Option => refused("$options", "letters out of i, m, s, x and u"),
+        Refused::Pattern(error) => {
+            refused("$regex", "a pattern of the regex crate's").because(error)
+        }
+    })
 }
-
-/// What a compiled pattern may take in memory.
-const REGEX_BYTES_MAX: usize = 1 << 20;
 
 fn kinds(value: ValueRef<'_>) -> Result<Vec<Kind>> {
     match value {

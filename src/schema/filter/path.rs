@@ -34,19 +34,34 @@ impl Path {
     pub(crate) const ROOT: Self = Self(Vec::new());
 
     pub(crate) fn parse(path: &str) -> Self {
-        let part = |name: &str| Part {
-            name: name.to_owned(),
-            position: crate::codec::value::pointer::position(name),
-        };
-        Self(path.split('.').map(part).collect())
+        Self(path.split('.').map(Part::named).collect())
+    }
+
+    pub(crate) fn of_names(names: &[&str]) -> Self {
+        Self(names.iter().map(|name| Part::named(name)).collect())
     }
 
     pub(crate) fn is_root(&self) -> bool {
         self.0.is_empty()
     }
 
+    /// Whether it is this one name.
+    pub(crate) fn is(&self, name: &str) -> bool {
+        matches!(self.0.as_slice(), [part] if part.name == name)
+    }
+
     pub(super) fn parts(&self) -> &[Part] {
         &self.0
+    }
+
+    /// Whether one of its names may be a position in a list.
+    pub(crate) fn has_positions(&self) -> bool {
+        self.0.iter().any(|part| !part.is_name())
+    }
+
+    /// The path that goes on from the end of this one.
+    pub(crate) fn then(&self, further: &Self) -> Self {
+        Self(self.0.iter().chain(&further.0).cloned().collect())
     }
 
     /// The names between its dots.
@@ -126,7 +141,9 @@ fn look_at<'a>(
     budget: &mut Budget,
     look: Look<'_, 'a>,
 ) -> Result<bool> {
-    if let (ValueRef::List(list), Leaf::Spread) = (value, leaf) {
+    if let (ValueRef::List(list), Leaf::Spread) = (value, leaf)
+        && !list.is_bytes()
+    {
         value.spend(budget)?;
         for element in list.iter() {
             if look(Some(element?))? {
@@ -138,6 +155,18 @@ fn look_at<'a>(
 }
 
 impl Part {
+    fn named(name: &str) -> Self {
+        Self {
+            name: name.to_owned(),
+            position: crate::codec::value::pointer::position(name),
+        }
+    }
+
+    /// Whether it cannot be a position.
+    pub(super) fn is_name(&self) -> bool {
+        self.position.is_none()
+    }
+
     /// The element of a list whose position it is.
     pub(super) fn element_of<'a>(&self, list: ListRef<'a>) -> Result<Option<ValueRef<'a>>> {
         self.position

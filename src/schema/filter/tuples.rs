@@ -3,9 +3,11 @@
 //!
 //! As the keys of `MongoDB`'s multikey indexes: a list at the end of a path gives each of its elements, one
 //! in the middle the members of each; two paths may not go through different lists.
+//!
+//! What a test looks at (`path.rs`) is among them, but for whole lists: `query/bounds.rs` rests on that.
 
 use super::path::{Part, Path};
-use crate::base::{Error, Result};
+use crate::base::{Error, ErrorKind, Result};
 use crate::schema::view::{Budget, ListRef, ValueRef};
 
 /// What a path has in one tuple.
@@ -17,21 +19,33 @@ pub(crate) enum Field<'a> {
     Value(ValueRef<'a>),
 }
 
-/// Gives each tuple of the values that the paths have. Takes what the lists that they go through have
-/// out of line from the budget.
+impl Field<'_> {
+    pub(crate) fn is_missing(&self) -> bool {
+        matches!(self, Self::Missing)
+    }
+}
+
+/// Gives each tuple of the values that the paths have; says which paths went through a list or to one, a
+/// bit for each of the first 32. Takes what the lists have out of line from the budget.
 ///
 /// # Errors
-/// `Invalid` where two of them go through different lists.
+/// `ParallelArrays` where two of them go through different lists.
 pub(crate) fn tuples<'a, 'p>(
     paths: impl Iterator<Item = &'p Path>,
     value: ValueRef<'a>,
     budget: &mut Budget,
     give: &mut dyn FnMut(&[Field<'a>]) -> Result<()>,
-) -> Result<()> {
+) -> Result<u32> {
     let states: Vec<State<'a, 'p>> = paths
-        .map(|path| State::Going(value, path.parts()))
+        .map(|path| match (value, path.parts()) {
+            // A path leads into a document that is a list by a position only.
+            (ValueRef::List(_), [first, ..]) if first.is_name() => State::Done(Field::Missing),
+            (value, parts) => State::Going(value, parts),
+        })
         .collect();
-    spread(states, budget, give)
+    let mut lists = 0;
+    spread(states, budget, &mut lists, give)?;
+    Ok(lists)
 }
 
 /// Where a path has led so far.
@@ -46,19 +60,22 @@ enum State<'a, 'p> {
 fn spread<'a>(
     mut states: Vec<State<'a, '_>>,
     budget: &mut Budget,
+    lists: &mut u32,
     give: &mut dyn FnMut(&[Field<'a>]) -> Result<()>,
 ) -> Result<()> {
     let mut common: Option<ListRef<'a>> = None;
-    for state in &mut states {
+    for (i, state) in states.iter_mut().enumerate() {
         if let State::Going(value, parts) = *state {
             *state = go(value, parts)?;
         }
         if let State::List(list, _) = state {
             if common.is_some_and(|common| !common.is_same_as(list)) {
-                return Err(Error::invalid(
+                return Err(Error::new(
+                    ErrorKind::ParallelArrays,
                     "two of the paths go through different lists of one document (parallel arrays)",
                 ));
             }
+            *lists |= u32::try_from(i).map_or(0, |i| 1_u32.checked_shl(i).unwrap_or_default());
             common = Some(*list);
         }
     }
@@ -67,39 +84,76 @@ fn spread<'a>(
         return give(&fields);
     };
     ValueRef::List(list).spend(budget)?;
-    if list.is_empty() {
+    let by_position = by_position(&states)?;
+    if list.is_empty() && by_position.is_none() {
         let states = states.iter().map(|state| state.at_nothing()).collect();
-        return spread(states, budget, give);
+        return spread(states, budget, lists, give);
+    }
+    let positions = by_position.is_some();
+    if let Some(states) = by_position {
+        spread(states, budget, lists, give)?;
     }
     for element in list.iter() {
         let element = element?;
+        // What is named by its position may be the name of a member as well.
+        if positions && !has_named(&states, element)? {
+            continue;
+        }
         let states = states.iter().map(|state| state.at(element)).collect();
-        spread(states, budget, give)?;
+        spread(states, budget, lists, give)?;
     }
     Ok(())
+}
+
+/// Whether an element of a list has a member that a path names which may mean a position.
+fn has_named(states: &[State<'_, '_>], element: ValueRef<'_>) -> Result<bool> {
+    for state in states {
+        if let State::List(_, [part, ..]) = state
+            && !part.is_name()
+            && part.member_of(element)?.is_some()
+        {
+            return Ok(true);
+        }
+    }
+    Ok(false)
+}
+
+/// The states where each path that names a position of the list is at that element, if there is one.
+fn by_position<'a, 'p>(states: &[State<'a, 'p>]) -> Result<Option<Vec<State<'a, 'p>>>> {
+    let mut there = false;
+    let mut at_position = |state: &State<'a, 'p>| {
+        let State::List(list, [part, rest @ ..]) = state else {
+            return Ok(*state);
+        };
+        let Some(element) = part.element_of(*list)? else {
+            return Ok(State::Done(Field::Missing));
+        };
+        there = true;
+        Ok(match rest {
+            // What is named by its position is not spread.
+            [] => State::Done(Field::Value(element)),
+            rest => State::Going(element, rest),
+        })
+    };
+    let states = states
+        .iter()
+        .map(&mut at_position)
+        .collect::<Result<Vec<_>>>()?;
+    Ok(there.then_some(states))
 }
 
 /// Goes on to the end of the path, or to a list.
 fn go<'a, 'p>(mut value: ValueRef<'a>, mut parts: &'p [Part]) -> Result<State<'a, 'p>> {
     loop {
+        if let ValueRef::List(list) = value
+            && !list.is_bytes()
+        {
+            return Ok(State::List(list, parts));
+        }
         let Some((part, rest)) = parts.split_first() else {
-            return Ok(match value {
-                ValueRef::List(list) if !list.is_bytes() => State::List(list, parts),
-                value => State::Done(Field::Value(value)),
-            });
+            return Ok(State::Done(Field::Value(value)));
         };
-        let next = match value {
-            ValueRef::List(list) => match part.element_of(list)? {
-                // What is named by its position is not spread.
-                Some(element) if rest.is_empty() => {
-                    return Ok(State::Done(Field::Value(element)));
-                }
-                Some(element) => Some(element),
-                None => return Ok(State::List(list, parts)),
-            },
-            value => part.member_of(value)?,
-        };
-        match next {
+        match part.member_of(value)? {
             Some(next) => (value, parts) = (next, rest),
             None => return Ok(State::Done(Field::Missing)),
         }

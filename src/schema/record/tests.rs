@@ -11,7 +11,7 @@ use uuid::Uuid;
 use super::*;
 use crate::base::ErrorKind;
 use crate::codec::timestamp::Timestamp;
-use crate::schema::index::{IndexPlan, Scratch};
+use crate::schema::index::{FieldKeys, Scratch};
 use crate::schema::layout::Layout;
 use crate::schema::view::{Budget, Slot};
 use crate::{part, record};
@@ -182,8 +182,8 @@ proptest! {
         prop_assert!(value.walk(&mut budget()).unwrap_err().is(ErrorKind::Corrupt));
         let error = Tagged::from_value(value, &mut budget()).unwrap_err();
         prop_assert!(error.is(ErrorKind::Corrupt));
-        let plan = IndexPlan::resolve(&record.indexes[0], &layout, "tagged").unwrap();
-        let error = plan.keys(root, &mut Scratch::default()).unwrap_err();
+        let keys = FieldKeys::resolve(&record.indexes[0], &layout, "tagged").unwrap();
+        let error = keys.keys(root, &mut Scratch::default()).unwrap_err();
         prop_assert!(error.is(ErrorKind::Corrupt), "{}", error);
     }
 

@@ -1,4 +1,4 @@
-//! Which keys does a record have in an index?
+//! Which keys does a record of a type have in an index over its fields?
 //!
 //! - A single part that is `None` gives no key; so does an empty list, and a record that the
 //!   index's condition does not hold for.
@@ -6,75 +6,34 @@
 //! - In a compound key a `None` is a key part like any other, before all values; a field that lies
 //!   within an option, or behind one, is an option there.
 
-use std::ops::Range;
-
-use super::condition::CompiledCondition;
-use super::key::{elements, encode_slot, is_key, is_text, skip};
-use super::layout::{Kind, Layout, Route, join};
-use super::types::{IndexDefinition, IndexPart};
-use super::view::{Budget, Slot};
-use crate::base::limits::KEY_BYTES_MAX;
+use super::{Scratch, check_length};
 use crate::base::{Error, ErrorKind, Result};
 use crate::codec::key::number::encode_bool;
 use crate::codec::key::reverse::encode_reverse;
+use crate::schema::condition::CompiledCondition;
+use crate::schema::key::{elements, encode_slot, is_key, is_text, skip};
+use crate::schema::layout::{Kind, Layout, Route, join};
+use crate::schema::types::{IndexDefinition, IndexPart};
+use crate::schema::view::{Budget, Slot};
 
-/// An index definition, resolved against the layout of its records.
+/// The parts of an index over fields, resolved against the layout of its records.
 #[derive(Debug)]
-pub(crate) struct IndexPlan {
-    pub(crate) unique: bool,
-    parts: Vec<Part>,
+pub(crate) struct FieldKeys {
+    pub(crate) parts: Vec<Part>,
     condition: Option<CompiledCondition>,
 }
 
-/// Room for the keys of one record in one index, used again for the next.
-#[derive(Debug, Default)]
-pub(crate) struct Scratch {
-    /// The keys, one behind the other.
-    bytes: Vec<u8>,
-    spans: Vec<Range<usize>>,
-}
-
-impl Scratch {
-    fn clear(&mut self) {
-        self.bytes.clear();
-        self.spans.clear();
-    }
-
-    /// What was appended to `bytes` since the last key is a key, if it is not too long for one.
-    fn end_key(&mut self) -> Result<()> {
-        let start = self.spans.last().map_or(0, |span| span.end);
-        check_length(self.bytes.len() - start)?;
-        self.spans.push(start..self.bytes.len());
-        Ok(())
-    }
-
-    /// Sorts the keys and drops repetitions.
-    fn sort(&mut self) {
-        let Self { bytes, spans } = self;
-        let key = |span: &Range<usize>| bytes.get(span.clone()).unwrap_or_default();
-        spans.sort_unstable_by(|a, b| key(a).cmp(key(b)));
-        spans.dedup_by(|a, b| key(a) == key(b));
-    }
-
-    /// The keys in order.
-    pub(crate) fn keys(&self) -> impl Iterator<Item = &[u8]> {
-        self.spans
-            .iter()
-            .filter_map(|span| self.bytes.get(span.clone()))
-    }
-}
-
 #[derive(Debug)]
-struct Part {
-    route: Route,
+pub(crate) struct Part {
+    pub(crate) route: Route,
     /// What lies in a key for this part: with a single part, without its option and list.
-    key: Layout,
-    descending: bool,
-    fold: bool,
-    each: bool,
+    pub(crate) key: Layout,
+    pub(crate) descending: bool,
+    pub(crate) fold: bool,
+    pub(crate) each: bool,
 }
 
-impl IndexPlan {
+impl FieldKeys {
     /// Resolves a definition; refuses one that no key can be made by.
     pub(crate) fn resolve(
         definition: &IndexDefinition,
@@ -86,55 +45,48 @@ impl IndexPlan {
             .parts
             .iter()
             .map(|part| Part::resolve(part, single, record, collection))
-            .collect::<Result<Vec<_>>>()
-            .map_err(|error| error.during(format!("index {:?}", definition.name)))?;
-        if parts.is_empty() {
-            return Err(Error::invalid(format!(
-                "index {:?} has no parts",
-                definition.name
-            )));
-        }
+            .collect::<Result<Vec<_>>>()?;
         let condition = definition
             .condition
             .as_ref()
             .map(|condition| CompiledCondition::resolve(condition, record, collection))
             .transpose()?;
-        Ok(Self {
-            unique: definition.unique,
-            parts,
-            condition,
-        })
+        Ok(Self { parts, condition })
     }
 
-    /// Puts the keys of a record into `scratch`, in order and without repetition.
+    /// Appends the keys of a record.
     pub(crate) fn keys(&self, record: Slot<'_>, scratch: &mut Scratch) -> Result<()> {
-        scratch.clear();
         if let Some(condition) = &self.condition
             && !condition.holds(record)?
         {
             return Ok(());
         }
         match self.parts.as_slice() {
-            [part] => part.single_keys(record, scratch)?,
+            [part] => part.single_keys(record, scratch),
             parts => {
                 for part in parts {
                     part.push_part(record, &mut scratch.bytes)?;
                     check_length(scratch.bytes.len())?;
                 }
-                scratch.end_key()?;
+                scratch.end_key()
             }
         }
-        scratch.sort();
-        Ok(())
     }
 
-    /// How many bytes at the front of an entry are its index key; the rest is the primary key.
-    pub(crate) fn key_length(&self, entry: &[u8]) -> Result<usize> {
-        let mut rest = entry;
+    /// Whether a record has no key where there is no value: in the only part, within an option or a list.
+    pub(crate) fn leaves_out(&self) -> bool {
+        let [Part { route, each, .. }] = self.parts.as_slice() else {
+            return false;
+        };
+        *each || matches!(route.layout.kind, Kind::Option(_)) || route.crosses_options()
+    }
+
+    /// Cuts an index key off the front of an entry.
+    pub(super) fn skip(&self, entry: &mut &[u8]) -> Result<()> {
         for part in &self.parts {
-            skip(&part.key, if part.descending { 0xFF } else { 0 }, &mut rest)?;
+            skip(&part.key, if part.descending { 0xFF } else { 0 }, entry)?;
         }
-        Ok(entry.len() - rest.len())
+        Ok(())
     }
 }
 
@@ -255,15 +207,6 @@ impl Part {
         encode_reverse(out, |out| result = encode(out));
         result
     }
-}
-
-fn check_length(bytes: usize) -> Result<()> {
-    if bytes > KEY_BYTES_MAX {
-        return Err(Error::limit(format!(
-            "an index key has {bytes} bytes, the most is {KEY_BYTES_MAX}"
-        )));
-    }
-    Ok(())
 }
 
 fn unwrap_option(mut layout: &Layout) -> &Layout {

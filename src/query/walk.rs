@@ -1,0 +1,344 @@
+//! How is a plan carried out? By going through its tables, in its spans, and asking each record.
+//!
+//! Nothing is remembered of the records that were given, so that a walk of any length takes the same
+//! memory, and another may go on where one ended: a record that has several entries is given at the first
+//! of them, and one that is on several walks on the first.
+
+use std::ops::Bound;
+
+use super::column::Source;
+use super::find::Find;
+use super::plan::{Counts, Plan, Walk};
+use super::span::Span;
+use crate::base::{Error, Result};
+use crate::collection::body::look;
+use crate::collection::entry::{LISTS_ROW, entry, split};
+use crate::collection::tables::Tables;
+use crate::collection::write::index_keys;
+use crate::schema::catalog::{Index, Records};
+use crate::schema::index::Scratch;
+use crate::store::{Bytes, Range, ReadTable};
+
+/// A record that was found.
+pub(crate) struct Found<'a> {
+    pub(crate) key: Bytes<'a>,
+    pub(crate) stored: Bytes<'a>,
+}
+
+/// What was looked at so far.
+#[derive(Clone, Copy, Debug, Default)]
+pub(crate) struct Seen {
+    /// Entries of tables.
+    pub(crate) keys: u64,
+    /// Records and documents.
+    pub(crate) records: u64,
+}
+
+/// The tables that a query goes through.
+#[derive(Clone, Copy)]
+pub(crate) struct Place<'a> {
+    pub(crate) info: &'a Records,
+    pub(crate) tables: &'a Tables<'a>,
+}
+
+/// Goes through the tables of a plan.
+pub(crate) struct Walker<'a> {
+    place: Place<'a>,
+    plan: Plan,
+    /// Which walk, and how many of its spans were begun.
+    walk: usize,
+    begun: usize,
+    range: Option<Range<'a>>,
+    /// Go on behind this entry.
+    after: Option<Vec<u8>>,
+    /// The entry that the last record was found by.
+    last: Vec<u8>,
+    pub(crate) seen: Seen,
+    scratch: Scratch,
+}
+
+impl<'a> Place<'a> {
+    fn table(&self, walk: &Walk) -> Result<ReadTable<'a, 'a>> {
+        match walk.index {
+            None => Ok(self.tables.records()),
+            Some((position, _)) => self.tables.index(position),
+        }
+    }
+
+    fn index(&self, walk: &Walk) -> Option<&'a Index> {
+        self.info.indexes.get(walk.index?.0)
+    }
+}
+
+impl<'a> Walker<'a> {
+    /// Goes through a plan; behind an entry, where there is one, of its one walk.
+    pub(crate) fn new(place: Place<'a>, plan: Plan, after: Option<Vec<u8>>) -> Self {
+        Self {
+            place,
+            plan,
+            walk: 0,
+            begun: 0,
+            range: None,
+            after,
+            last: Vec::new(),
+            seen: Seen::default(),
+            scratch: Scratch::default(),
+        }
+    }
+
+    /// The entry that the last record was found by.
+    pub(crate) fn last(&self) -> &[u8] {
+        &self.last
+    }
+
+    /// The id of the index that it is in, 0 for the table of the records.
+    pub(crate) fn index(&self) -> u32 {
+        let walk = self.plan.walks.get(self.walk).or(self.plan.walks.last());
+        let index = walk.and_then(|walk| walk.index);
+        index.map_or(0, |(_, id)| id)
+    }
+
+    /// The next record that the filter takes.
+    pub(crate) fn next(&mut self, find: &Find) -> Result<Option<Found<'a>>> {
+        loop {
+            let Some(walk) = self.plan.walks.get(self.walk) else {
+                return Ok(None);
+            };
+            let Some(range) = &mut self.range else {
+                if !self.begin_span()? {
+                    self.walk += 1;
+                    self.begun = 0;
+                }
+                continue;
+            };
+            let mut look = Look {
+                place: self.place,
+                find,
+                walk,
+                earlier: self.plan.walks.get(..self.walk).unwrap_or_default(),
+                last: &mut self.last,
+                seen: &mut self.seen,
+                scratch: &mut self.scratch,
+            };
+            let found = match self.place.index(walk) {
+                None => {
+                    let next =
+                        range.next_if(walk.reversed, |key, stored| look.at_record(key, stored));
+                    next.map(|next| {
+                        next.map(|next| next.map(|(key, stored)| Found { key, stored }))
+                    })
+                }
+                Some(index) => {
+                    let at = |entry: &[u8], value: &[u8]| look.at_entry(index, entry, value);
+                    if walk.reversed {
+                        range.next_back_with(at)
+                    } else {
+                        range.next_with(at)
+                    }
+                }
+            };
+            match found.transpose()? {
+                Some(Some(found)) => return Ok(Some(found)),
+                Some(None) => {}
+                None => self.range = None,
+            }
+        }
+    }
+
+    /// Begins the next span of the walk; says whether there is one.
+    fn begin_span(&mut self) -> Result<bool> {
+        let Some(walk) = self.plan.walks.get(self.walk) else {
+            return Ok(false);
+        };
+        let i = if walk.reversed {
+            walk.spans.len().checked_sub(self.begun + 1)
+        } else {
+            Some(self.begun)
+        };
+        let Some(span) = i.and_then(|i| walk.spans.get(i)) else {
+            return Ok(false);
+        };
+        self.begun += 1;
+        let after = self.after.as_deref();
+        let range = range_of(
+            self.place.table(walk)?,
+            walk.index.is_some(),
+            span,
+            |lower, upper| match (after, walk.reversed) {
+                (None, _) => (lower, upper),
+                (Some(after), false) => (greater(lower, after), upper),
+                (Some(after), true) => (lower, less(upper, after)),
+            },
+        )?;
+        self.range = Some(range);
+        Ok(true)
+    }
+}
+
+type Bounds<'k> = (Bound<&'k [u8]>, Bound<&'k [u8]>);
+
+/// The entries of a span, its bounds changed.
+fn range_of<'a, 'k>(
+    table: ReadTable<'a, 'a>,
+    is_index: bool,
+    span: &'k Span,
+    change: impl FnOnce(Bound<&'k [u8]>, Bound<&'k [u8]>) -> Bounds<'k>,
+) -> Result<Range<'a>> {
+    let lower = match span.lower.as_slice() {
+        [] if is_index => Bound::Excluded(LISTS_ROW),
+        lower => Bound::Included(lower),
+    };
+    let upper = match &span.upper {
+        Some(upper) => Bound::Excluded(upper.as_slice()),
+        None => Bound::Unbounded,
+    };
+    table.range(change(lower, upper))
+}
+
+fn greater<'k>(lower: Bound<&'k [u8]>, after: &'k [u8]) -> Bound<&'k [u8]> {
+    match lower {
+        Bound::Included(lower) if lower > after => Bound::Included(lower),
+        _ => Bound::Excluded(after),
+    }
+}
+
+fn less<'k>(upper: Bound<&'k [u8]>, after: &'k [u8]) -> Bound<&'k [u8]> {
+    match upper {
+        Bound::Excluded(upper) if upper < after => Bound::Excluded(upper),
+        _ => Bound::Excluded(after),
+    }
+}
+
+/// A look at one entry.
+struct Look<'l, 'a> {
+    place: Place<'a>,
+    find: &'l Find,
+    walk: &'l Walk,
+    /// The walks before this one.
+    earlier: &'l [Walk],
+    last: &'l mut Vec<u8>,
+    seen: &'l mut Seen,
+    scratch: &'l mut Scratch,
+}
+
+impl<'a> Look<'_, 'a> {
+    /// Whether to give a record that was met in its own table.
+    fn at_record(&mut self, key: &[u8], stored: &[u8]) -> Result<bool> {
+        self.seen.keys += 1;
+        self.seen.records += 1;
+        let takes = self.takes(key, stored)?;
+        if takes {
+            self.note(key);
+        }
+        Ok(takes)
+    }
+
+    /// The record that an entry of an index leads to, where it is to be given.
+    fn at_entry(&mut self, index: &Index, entry: &[u8], value: &[u8]) -> Result<Option<Found<'a>>> {
+        self.seen.keys += 1;
+        let info = self.place.info;
+        let (_, key) = split(info, index, entry, value)?;
+        let stored = self
+            .place
+            .tables
+            .records()
+            .peek(key)?
+            .ok_or_else(|| leads_nowhere(index))?;
+        self.seen.records += 1;
+        if !self.takes(key, &stored)? || !self.is_first(index, entry, key, &stored)? {
+            return Ok(None);
+        }
+        self.note(entry);
+        let key = Bytes::owned(key.to_vec());
+        Ok(Some(Found { key, stored }))
+    }
+
+    fn note(&mut self, entry: &[u8]) {
+        self.last.clear();
+        self.last.extend_from_slice(entry);
+    }
+
+    fn takes(&self, key: &[u8], stored: &[u8]) -> Result<bool> {
+        let (find, info) = (self.find, self.place.info);
+        if !find.takes(info, key, stored)? {
+            return Ok(false);
+        }
+        // What another branch holds for is found there, what an earlier one holds for was given there.
+        if let Some(branch) = &self.walk.branch
+            && !find.holds(branch, info, key, stored)?
+        {
+            return Ok(false);
+        }
+        for branch in self.earlier.iter().filter_map(|walk| walk.branch.as_ref()) {
+            if find.holds(branch, info, key, stored)? {
+                return Ok(false);
+            }
+        }
+        Ok(true)
+    }
+
+    /// Whether the entry is the first that the record has in the spans.
+    fn is_first(&mut self, index: &Index, at: &[u8], key: &[u8], stored: &[u8]) -> Result<bool> {
+        if !self.walk.repeats {
+            return Ok(true);
+        }
+        index_keys(index, self.place.info, &look(stored)?, self.scratch)?;
+        let within = |index_key: &&[u8]| {
+            let (entry, _) = entry(index, index_key, key);
+            self.walk.spans.iter().any(|span| span.has(&entry))
+        };
+        let mut keys = self.scratch.keys();
+        let first = if self.walk.reversed {
+            keys.rfind(within)
+        } else {
+            keys.find(within)
+        };
+        Ok(first.is_some_and(|first| entry(index, first, key).0 == at))
+    }
+}
+
+#[cold]
+fn leads_nowhere(index: &Index) -> Error {
+    Error::corrupt(format!(
+        "index {:?} points to a record that does not exist",
+        index.name
+    ))
+}
+
+impl Counts for Tables<'_> {
+    fn within(&self, source: &Source<'_>, spans: &[Span], most: u64) -> Result<u64> {
+        let table = match source.index {
+            None => self.records(),
+            Some((position, _)) => self.index(position)?,
+        };
+        let mut count = 0;
+        for span in spans {
+            let mut range = range_of(table, source.index.is_some(), span, |lower, upper| {
+                (lower, upper)
+            })?;
+            while count < most
+                && let Some(entry) = range.next_with(|_, _| Ok(()))
+            {
+                entry?;
+                count += 1;
+            }
+        }
+        Ok(count)
+    }
+}
+
+/// The sources that may serve a query: the records, and the indexes that begin with one of these paths.
+pub(crate) fn sources(
+    place: Place<'_>,
+    mut begins: impl FnMut(&Index, &[String]) -> bool,
+) -> Result<Vec<Source<'_>>> {
+    let mut sources = vec![Source::of_records(place.info, place.tables)?];
+    let stored = place.info.stored_indexes();
+    for (position, (index, stored)) in place.info.indexes.iter().zip(stored).enumerate() {
+        let first = stored.definition.parts.first();
+        if first.is_some_and(|first| begins(index, &first.path)) {
+            sources.extend(Source::of_index(place.info, position, place.tables)?);
+        }
+    }
+    Ok(sources)
+}

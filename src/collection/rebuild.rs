@@ -5,7 +5,7 @@
 //! record behind the cursor has its entries, and one ahead of it may have them already.
 
 use super::body::Body;
-use super::entry::{entry, note_lists};
+use super::entry::{entry, note_lists, owner};
 use super::write::index_keys;
 use crate::base::error::Context;
 use crate::base::name::show_key;
@@ -49,9 +49,9 @@ pub(crate) fn step(
         index_keys(index, info, body.bytes(), &mut scratch).context(|| show_key(&key))?;
         lists |= scratch.lists();
         for index_key in scratch.keys() {
-            let (entry, value) = entry(index, index_key, &key);
+            let (entry, value) = entry(index, index_key, &key, scratch.included());
             bytes += entry.len() + value.len();
-            entries.push((entry, value.to_vec()));
+            entries.push((entry, value.into_owned()));
         }
         seen += 1;
         if seen >= STEP_RECORDS_MAX || bytes >= STEP_BYTES_MAX {
@@ -65,7 +65,7 @@ pub(crate) fn step(
         _ => None,
     });
     if let Some(((index_key, one), (_, other))) = twice {
-        return Err(claimed_twice(index, index_key, one, other));
+        return Err(claimed_twice(index, index_key, one, other)?);
     }
     let change = transaction.begin_change();
     if ReadTable::Writing(&table).range(ALL)?.next().is_none() {
@@ -84,7 +84,7 @@ pub(crate) fn step(
                 Some(owner) if owner == *value => {}
                 Some(owner) => {
                     change.finish();
-                    return Err(claimed_twice(index, key, &owner, value));
+                    return Err(claimed_twice(index, key, &owner, value)?);
                 }
                 None => {
                     table.change(key, Some(value))?;
@@ -97,9 +97,10 @@ pub(crate) fn step(
     Ok(progress)
 }
 
-/// The error of a unique index that two records, told by their keys, have one key in.
-fn claimed_twice(index: &Index, index_key: &[u8], one: &[u8], other: &[u8]) -> Error {
-    Error::new(
+/// The error of a unique index that two records, told by the values of their entries, have one key in.
+fn claimed_twice(index: &Index, index_key: &[u8], one: &[u8], other: &[u8]) -> Result<Error> {
+    let (one, other) = (owner(index, one)?.key, owner(index, other)?.key);
+    Ok(Error::new(
         ErrorKind::Conflict,
         format!(
             "the records with {} and {} have the same {} in the unique index {:?}; change one of \
@@ -109,7 +110,7 @@ fn claimed_twice(index: &Index, index_key: &[u8], one: &[u8], other: &[u8]) -> E
             show_key(index_key),
             index.name
         ),
-    )
+    ))
 }
 
 fn behind(after: Option<&[u8]>) -> Bounds<'_> {

@@ -1,0 +1,3 @@
+//! What `IndexedDB` has, said in documents of Larder.
+
+pub mod keys;

@@ -8,6 +8,7 @@
 
 mod documents;
 mod filters;
+mod index_scenarios;
 mod indexeddb;
 mod key_order;
 

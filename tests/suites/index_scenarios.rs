@@ -161,7 +161,7 @@ impl Scenario<'_> {
         if let Some(only) = self.part(&format!("{at}/create_index/partialFilterExpression")) {
             defined = defined.only(only.to_value().unwrap());
         }
-        defined.named(index["name"].as_str().unwrap())
+        defined.named(name_of(index))
     }
 
     /// Larder changes documents by JSON Pointers and closures: the operators that the scenarios have
@@ -186,12 +186,23 @@ impl Scenario<'_> {
         let filter = self.part(&format!("{at}/find/filter"));
         let filter = filter.unwrap_or_else(|| Document::from_value(&json!({})).unwrap());
         let sort = self.part(&format!("{at}/find/sort"));
-        let found = self.found(&documents, filter, sort, &step["hint"]);
-        let mut ids = found.map_err(|error| error.to_string())?;
+        let found = |index| {
+            let ids = found(&documents, &filter, sort.as_ref(), index);
+            let mut ids = ids.map_err(|error| error.to_string())?;
+            if expect["ordered"] != true {
+                ids.sort();
+            }
+            Ok::<_, String>(ids)
+        };
+        let index = self.hinted(&step["hint"]);
+        let ids = found(index)?;
+        if index.is_none_or(holds_everything) {
+            // Whether by that index or not: the answer is the same.
+            assert_eq!(ids, found(None)?);
+        }
         let wanted = expect["ids"].as_array().unwrap();
         let mut wanted: Vec<String> = wanted.iter().map(ToString::to_string).collect();
         if expect["ordered"] != true {
-            ids.sort();
             wanted.sort();
         }
         if ids == wanted {
@@ -201,36 +212,13 @@ impl Scenario<'_> {
         }
     }
 
-    fn found(
-        &self,
-        documents: &Documents<'_>,
-        filter: Document<'_>,
-        sort: Option<Document<'_>>,
-        hint: &Value,
-    ) -> larder::Result<Vec<String>> {
-        let mut query = documents.find(filter)?;
-        if let Some(sort) = sort {
-            query = query.sort(sort)?;
-        }
-        if let Some(name) = self.hinted(hint) {
-            query = query.hint(&name);
-        }
-        let mut ids = Vec::new();
-        for document in query.iter()? {
-            ids.push(document?.key().to_string());
-        }
-        assert_eq!(query.count()?, ids.len() as u64);
-        assert_eq!(query.exists()?, !ids.is_empty());
-        Ok(ids)
-    }
-
     fn count(&self, at: &str, step: &Value, expect: &Value) -> Result<(), String> {
         let tx = self.db.read().unwrap();
         let documents = tx.documents(COLLECTION).unwrap();
         let filter = self.part(&format!("{at}/count")).unwrap();
         let query = documents.find(filter).map_err(|error| error.to_string())?;
         let query = match self.hinted(&step["hint"]) {
-            Some(name) => query.hint(&name),
+            Some(index) => query.hint(name_of(index)),
             None => query,
         };
         let counted = query.count().map_err(|error| error.to_string())?;
@@ -241,23 +229,54 @@ impl Scenario<'_> {
         }
     }
 
-    /// The name of the index that a hint means; it may also say the paths that the index is on.
-    fn hinted(&self, hint: &Value) -> Option<String> {
-        let paths = match hint {
-            Value::String(name) => return Some(name.clone()),
-            Value::Object(paths) => paths,
-            _ => return None,
-        };
+    /// The index that a hint means, by its name or by the paths that it is on.
+    fn hinted(&self, hint: &Value) -> Option<&Value> {
         let steps = self.case["steps"].as_array().unwrap();
         let mut indexes = steps.iter().filter_map(|step| step.get("create_index"));
-        let is_on = |index: &&Value| {
+        let is_on = |index: &Value, paths: &serde_json::Map<String, Value>| {
             let keys = index["keys"].as_array().unwrap();
             let is_meant = |key: &Value| paths.get(key[0].as_str().unwrap()) == Some(&key[1]);
             keys.len() == paths.len() && keys.iter().all(is_meant)
         };
-        let meant = indexes.find(is_on).expect("an index on those paths");
-        Some(meant["name"].as_str().unwrap().to_owned())
+        let meant = match hint {
+            Value::String(name) => indexes.find(|index| name_of(index) == name),
+            Value::Object(paths) => indexes.find(|index| is_on(index, paths)),
+            _ => return None,
+        };
+        Some(meant.expect("an index that the hint means"))
     }
+}
+
+fn name_of(index: &Value) -> &str {
+    index["name"].as_str().unwrap()
+}
+
+/// Whether an index has every document in it.
+fn holds_everything(index: &Value) -> bool {
+    index["sparse"] != true && index.get("partialFilterExpression").is_none()
+}
+
+/// The keys of what a query finds, by an index where one is meant.
+fn found(
+    documents: &Documents<'_>,
+    filter: &Document<'_>,
+    sort: Option<&Document<'_>>,
+    index: Option<&Value>,
+) -> larder::Result<Vec<String>> {
+    let mut query = documents.find(filter)?;
+    if let Some(sort) = sort {
+        query = query.sort(sort)?;
+    }
+    if let Some(index) = index {
+        query = query.hint(name_of(index));
+    }
+    let mut ids = Vec::new();
+    for document in query.iter()? {
+        ids.push(document?.key().to_string());
+    }
+    assert_eq!(query.count()?, ids.len() as u64);
+    assert_eq!(query.exists()?, !ids.is_empty());
+    Ok(ids)
 }
 
 fn part_of(part: &Value) -> (&str, bool) {

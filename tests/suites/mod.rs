@@ -5,6 +5,8 @@
 //! All cases of a file must agree, or as many as `LARDER_SUITES_MIN` says of it: a list of
 //! `folder/file=number` with commas between, such as
 //! `json-patch/tests.json=90,merge-patch/cases.json=18`.
+//!
+//! What is answered otherwise on purpose stands in a list of the test's, by name and with its reason.
 
 mod documents;
 mod filters;

@@ -63,6 +63,10 @@ impl From<Error> for Refusal {
 
 pub const DATA_ERROR: Refusal = Refusal::Front("DataError");
 
+#[expect(
+    clippy::large_enum_variant,
+    reason = "there is one transaction at a time"
+)]
 pub enum Tx {
     Read(ReadTx),
     Write(WriteTx),
@@ -236,7 +240,7 @@ impl Index {
 }
 
 /// A document as a reader of a store or an index sees it; the keys are as they are stored.
-#[derive(Clone, Debug)]
+#[derive(Clone, Debug, PartialEq)]
 pub struct Row {
     pub key: Value,
     pub primary: Value,
@@ -292,6 +296,8 @@ impl Source {
         self.find(tx, self.filter(conditions), sort, limit)
     }
 
+    /// The rows that a filter finds, in an order, up to so many. What an index gives, all documents
+    /// that have a key in it must give, too.
     pub fn find(
         &self,
         tx: &Tx,
@@ -300,15 +306,23 @@ impl Source {
         limit: Option<u64>,
     ) -> larder::Result<Vec<Row>> {
         let documents = tx.documents(&self.store)?;
-        let mut query = documents.find(filter)?.sort(sort)?;
-        if let Some(index) = &self.index {
-            query = query.hint(index);
+        let by = |filter: &Value, hint: Option<&String>| {
+            let mut query = documents.find(filter.clone())?.sort(sort.clone())?;
+            if let Some(index) = hint {
+                query = query.hint(index);
+            }
+            if let Some(limit) = limit {
+                query = query.limit(limit);
+            }
+            let rows = query.iter()?.map(|document| self.row(&document?));
+            rows.collect::<larder::Result<Vec<Row>>>()
+        };
+        let rows = by(&filter, self.index.as_ref())?;
+        if self.index.is_some() {
+            let has_key = json!({ self.path(): { "$exists": true } });
+            assert_eq!(rows, by(&json!({ "$and": [filter, has_key] }), None)?);
         }
-        if let Some(limit) = limit {
-            query = query.limit(limit);
-        }
-        let rows = query.iter()?.map(|document| self.row(&document?));
-        rows.collect()
+        Ok(rows)
     }
 
     /// How many keys meet conditions.

@@ -4,7 +4,7 @@
 use super::{Path, Predicate, Test};
 use crate::base::{Error, ErrorKind, Result};
 use crate::codec::value::pointer::position;
-use crate::schema::layout::{FieldLayout, Kind, Layout};
+use crate::schema::layout::{FieldLayout, Kind, Layout, Route};
 
 /// Refuses a predicate with a path that no record of this layout has.
 pub(crate) fn check(predicate: &mut Predicate, record: &Layout) -> Result<()> {
@@ -26,28 +26,33 @@ pub(crate) fn check(predicate: &mut Predicate, record: &Layout) -> Result<()> {
 /// Refuses a path that no record of this layout has; gives what is at its end, where that is known.
 pub(crate) fn check_path<'l>(path: &mut Path, record: &'l Layout) -> Result<Option<&'l Layout>> {
     let mut layout = record;
-    let whole = path.to_string();
-    for part in path.parts_mut() {
-        let name = part.name();
+    let mut is_direct = true;
+    for name in path.names() {
         layout = match &unwrapped(layout).kind {
-            Kind::List(element) | Kind::Array(element, _) if position(name).is_some() => element,
-            _ => match &element_of(layout).kind {
-                Kind::Struct(fields) | Kind::Tuple(fields) => {
-                    let field = fields
-                        .iter()
-                        .enumerate()
-                        .find(|(_, field)| field.name == name);
-                    let Some((position, field)) = field else {
-                        return Err(no_field(&whole, name, fields));
-                    };
-                    part.stands_at(position);
-                    &field.layout
+            Kind::List(element) | Kind::Array(element, _) if position(name).is_some() => {
+                is_direct = false;
+                element
+            }
+            kind => {
+                is_direct &= matches!(kind, Kind::Struct(_));
+                match &element_of(layout).kind {
+                    Kind::Struct(fields) | Kind::Tuple(fields) => {
+                        match fields.iter().find(|field| field.name == name) {
+                            Some(field) => &field.layout,
+                            None => return Err(no_field(path, name, fields)),
+                        }
+                    }
+                    // Its keys, and the fields of its variants, are known when they are met.
+                    Kind::Map(_) | Kind::Enum(_) => return Ok(None),
+                    _ => return Err(no_field(path, name, &[])),
                 }
-                // Its keys, and the fields of its variants, are known when they are met.
-                Kind::Map(_) | Kind::Enum(_) => return Ok(None),
-                _ => return Err(no_field(&whole, name, &[])),
-            },
+            }
         };
+    }
+    if is_direct {
+        let names: Vec<&str> = path.names().collect();
+        let route = Route::resolve(record, &names, "")?;
+        path.go_by(route);
     }
     Ok(Some(layout))
 }
@@ -68,7 +73,7 @@ fn element_of(layout: &Layout) -> &Layout {
     }
 }
 
-fn no_field(path: &str, name: &str, fields: &[FieldLayout]) -> Error {
+fn no_field(path: &Path, name: &str, fields: &[FieldLayout]) -> Error {
     let known: Vec<&str> = fields.iter().map(|field| field.name.as_str()).collect();
     let known = if known.is_empty() {
         "what is before it has no fields".to_owned()

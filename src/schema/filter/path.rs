@@ -5,28 +5,32 @@ use std::fmt;
 
 use super::tuples::Field;
 use crate::base::Result;
+use crate::base::sync::Arc;
+use crate::schema::layout::Route;
 use crate::schema::view::{Budget, ListRef, ValueRef};
 
 /// The names between the dots of a path. An empty path is the value itself.
-#[derive(Clone, Debug, PartialEq, Eq)]
-pub(crate) struct Path(Vec<Part>);
-
 #[derive(Clone, Debug)]
+pub(crate) struct Path {
+    parts: Vec<Part>,
+    /// The way through the records of a type, where it leads through structs and options only.
+    route: Option<Arc<Route>>,
+}
+
+impl PartialEq for Path {
+    fn eq(&self, other: &Self) -> bool {
+        self.parts == other.parts
+    }
+}
+
+impl Eq for Path {}
+
+#[derive(Clone, Debug, PartialEq, Eq)]
 pub(super) struct Part {
     name: String,
     /// The position in a list that the name is.
     position: Option<usize>,
-    /// Where the field of that name is likely to stand in a struct.
-    near: usize,
 }
-
-impl PartialEq for Part {
-    fn eq(&self, other: &Self) -> bool {
-        self.name == other.name
-    }
-}
-
-impl Eq for Part {}
 
 /// What is done with a list at the end of a path.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
@@ -42,43 +46,55 @@ pub(crate) type Look<'l, 'a> = &'l mut dyn FnMut(Option<ValueRef<'a>>) -> Result
 
 impl Path {
     /// The value itself.
-    pub(crate) const ROOT: Self = Self(Vec::new());
+    pub(crate) const ROOT: Self = Self::of(Vec::new());
+
+    const fn of(parts: Vec<Part>) -> Self {
+        Self { parts, route: None }
+    }
 
     pub(crate) fn parse(path: &str) -> Self {
-        Self(path.split('.').map(Part::named).collect())
+        Self::of(path.split('.').map(Part::named).collect())
     }
 
     pub(crate) fn of_names(names: &[&str]) -> Self {
-        Self(names.iter().map(|name| Part::named(name)).collect())
+        Self::of(names.iter().map(|name| Part::named(name)).collect())
     }
 
     pub(crate) fn is_root(&self) -> bool {
-        self.0.is_empty()
+        self.parts.is_empty()
     }
 
     /// Whether it begins with all of another.
     pub(crate) fn starts_with(&self, start: &Self) -> bool {
-        self.0.starts_with(&start.0)
+        self.parts.starts_with(&start.parts)
     }
 
     /// Whether it is this one name.
     pub(crate) fn is(&self, name: &str) -> bool {
-        matches!(self.0.as_slice(), [part] if part.name == name)
+        matches!(self.parts.as_slice(), [part] if part.name == name)
     }
 
     pub(super) fn parts(&self) -> &[Part] {
-        &self.0
+        &self.parts
     }
 
-    pub(super) fn parts_mut(&mut self) -> &mut [Part] {
-        &mut self.0
+    /// From now on records of a type are gone through by this route.
+    pub(super) fn go_by(&mut self, route: Route) {
+        self.route = Some(Arc::new(route));
     }
 
     /// What it leads to, where no list is on the way or there: what `visit` would look at.
     #[inline]
-    pub(super) fn single<'a>(&self, value: ValueRef<'a>) -> Result<Option<Field<'a>>> {
+    pub(super) fn single<'a>(&'a self, value: ValueRef<'a>) -> Result<Option<Field<'a>>> {
+        if let (ValueRef::Struct(root), Some(route)) = (value, &self.route) {
+            return Ok(match root.along(route)? {
+                None => Some(Field::Missing),
+                Some(ValueRef::List(_)) => None,
+                Some(value) => Some(Field::Value(value)),
+            });
+        }
         let mut value = value;
-        for part in &self.0 {
+        for part in &self.parts {
             if matches!(value, ValueRef::List(_)) {
                 return Ok(None);
             }
@@ -95,17 +111,17 @@ impl Path {
 
     /// Whether one of its names may be a position in a list.
     pub(crate) fn has_positions(&self) -> bool {
-        self.0.iter().any(|part| !part.is_name())
+        self.parts.iter().any(|part| !part.is_name())
     }
 
     /// The path that goes on from the end of this one.
     pub(crate) fn then(&self, further: &Self) -> Self {
-        Self(self.0.iter().chain(&further.0).cloned().collect())
+        Self::of(self.parts.iter().chain(&further.parts).cloned().collect())
     }
 
     /// The names between its dots.
     pub(crate) fn names(&self) -> impl Iterator<Item = &str> {
-        self.0.iter().map(|part| part.name.as_str())
+        self.parts.iter().map(|part| part.name.as_str())
     }
 
     /// Looks at every value at the end of the path, in the order in which they lie, until one look says
@@ -122,7 +138,7 @@ impl Path {
         if self.is_root() {
             return look(Some(value));
         }
-        follow(&self.0, value, leaf, budget, look)
+        follow(&self.parts, value, leaf, budget, look)
     }
 }
 
@@ -198,7 +214,6 @@ impl Part {
         Self {
             name: name.to_owned(),
             position: crate::codec::value::pointer::position(name),
-            near: 0,
         }
     }
 
@@ -215,19 +230,7 @@ impl Part {
 
     /// The member of an object that has its name.
     pub(super) fn member_of<'a>(&self, value: ValueRef<'a>) -> Result<Option<ValueRef<'a>>> {
-        match value {
-            ValueRef::Struct(fields) => fields.field_near(&self.name, self.near),
-            value => value.get(&self.name),
-        }
-    }
-
-    /// Notes where its field stands in structs of a type.
-    pub(super) fn stands_at(&mut self, position: usize) {
-        self.near = position;
-    }
-
-    pub(super) fn name(&self) -> &str {
-        &self.name
+        value.get(&self.name)
     }
 }
 

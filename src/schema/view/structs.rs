@@ -2,7 +2,7 @@
 
 use super::{Budget, Slot, ValueRef};
 use crate::base::Result;
-use crate::schema::layout::Fields;
+use crate::schema::layout::{Fields, Route};
 
 /// A part that is a struct, or the record itself.
 #[derive(Clone, Copy)]
@@ -42,13 +42,19 @@ impl<'a> StructRef<'a> {
         position.map_or(Ok(None), |i| self.get(i))
     }
 
-    /// The same, looking first where it is likely to be.
+    /// The value that a route leads to which begins at structs of this type; `None` within an option that
+    /// is `None`.
     #[inline]
-    pub(crate) fn field_near(&self, name: &str, position: usize) -> Result<Option<ValueRef<'a>>> {
-        match self.fields.get(position) {
-            Some(field) if field.name == name => self.get(position),
-            _ => self.field(name),
-        }
+    pub(crate) fn along(&self, route: &'a Route) -> Result<Option<ValueRef<'a>>> {
+        let Some(at) = route.follow(self.body, self.at)? else {
+            return Ok(None);
+        };
+        let slot = Slot {
+            body: self.body,
+            at,
+            layout: &route.layout,
+        };
+        slot.value().map(Some)
     }
 
     /// Field `i` in declaration order, `None` behind the last.

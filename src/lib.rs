@@ -58,9 +58,9 @@ mod txn;
 pub use api::{
     Bucket, BucketEntries, BucketMut, BucketValue, Builder, CheckReport, Collection, CollectionMut,
     CollectionOptions, Cursor, Database, Document, DocumentIter, DocumentView, Documents,
-    DocumentsMut, DocumentsOf, DocumentsOfMut, Explanation, Found, IndexEntries, IndexInfo,
-    IndexReader, IndexToken, IntoDocument, IntoSort, Iter, PathIndex, Problem, Query, QueryIter,
-    Readable, Unlock, View,
+    DocumentsMut, DocumentsOf, DocumentsOfMut, Explanation, Filter, Found, IndexEntries, IndexInfo,
+    IndexReader, IndexToken, IntoDocument, IntoFilter, IntoSort, Iter, Operand, PathIndex, Problem,
+    Projected, Query, QueryIter, Readable, Selected, Selection, Sum, Unlock, ValuePath, View,
 };
 pub use base::{CommitId, Error, ErrorKind, Result};
 pub use codec::key::folded::Folded;

@@ -162,11 +162,14 @@ impl<T: Record> CollectionMut<'_, T> {
     /// [`Conflict`](crate::ErrorKind::Conflict) when another record has its new key in a unique
     /// index.
     pub fn update<Q: AsKey<T::Key>>(&mut self, key: Q, change: impl FnOnce(&mut T)) -> Result<()> {
-        let key = encoded(key);
-        let Some(mut record) = self.record_at(&key)? else {
+        self.update_encoded(&encoded(key), change)
+    }
+
+    pub(super) fn update_encoded(&mut self, key: &[u8], change: impl FnOnce(&mut T)) -> Result<()> {
+        let Some(mut record) = self.record_at(key)? else {
             return Err(
                 Error::new(ErrorKind::NotFound, "there is no record with that key")
-                    .during(show_key(&key))
+                    .during(show_key(key))
                     .during(during::<T>("update")),
             );
         };
@@ -267,7 +270,7 @@ impl<T: Record> CollectionMut<'_, T> {
             .context(|| during::<T>(verb))
     }
 
-    fn remove_encoded(&mut self, key: &[u8]) -> Result<bool> {
+    pub(super) fn remove_encoded(&mut self, key: &[u8]) -> Result<bool> {
         self.write_new(key, None, Expect::Any)
             .context(|| show_key(key))
             .context(|| during::<T>("remove"))

@@ -1,7 +1,9 @@
 //! Floor 6: what does the user hold in hand? One room per feature.
 
+mod aggregate;
 mod bucket;
 mod builder;
+mod bulk;
 mod check;
 mod collection;
 mod collection_mut;
@@ -13,6 +15,7 @@ mod documents_mut;
 mod documents_of;
 mod encryption;
 mod explain;
+mod filter;
 mod index;
 mod index_build;
 mod iter;
@@ -21,9 +24,11 @@ mod keychain;
 mod ndjson;
 mod patch;
 mod path_index;
+mod project;
 mod query;
 mod register;
 mod scrub;
+mod select;
 mod sort;
 #[cfg(feature = "testing")]
 pub mod testing;
@@ -33,6 +38,7 @@ mod timestamp;
 mod transaction;
 mod view;
 
+pub use aggregate::{Sum, ValuePath};
 pub use bucket::{Bucket, BucketEntries, BucketMut, BucketValue};
 pub use builder::Builder;
 pub use check::{CheckReport, Problem};
@@ -46,11 +52,13 @@ pub use documents_mut::DocumentsMut;
 pub use documents_of::{DocumentsOf, DocumentsOfMut};
 pub use encryption::Unlock;
 pub use explain::Explanation;
+pub use filter::{Filter, IntoFilter, Operand};
 pub use index::{IndexReader, IndexToken};
 pub use iter::{IndexEntries, Iter};
 pub use path_index::{IndexInfo, PathIndex};
 pub use query::{Found, Query, QueryIter};
 pub use register::CollectionOptions;
+pub use select::{Projected, Selected, Selection};
 pub use sort::IntoSort;
 pub use transaction::Readable;
 pub use view::View;

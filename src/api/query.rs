@@ -7,20 +7,21 @@ use super::cursor::{Cursor, Position};
 use super::document::IntoDocument;
 use super::documents::{self, DocumentView, Documents};
 use super::explain::Explanation;
+use super::filter::{IntoFilter, of_document};
 use super::iter;
 use super::sort::IntoSort;
 use super::view::View;
 use crate::base::error::Context;
 use crate::base::{Error, ErrorKind, Result};
-use crate::codec::value::read::Node;
 use crate::collection::tables::Tables;
 use crate::query::find::{Find, Sorted};
+use crate::query::parallel::{Add, Work};
 use crate::query::plan::{Plan, Walk};
+use crate::query::sort::Part;
 use crate::query::walk::{self, Place, Seen, Walker};
 use crate::schema::catalog::{Records, Shape};
-use crate::schema::filter::{self, check, check_path};
+use crate::schema::filter::{Kind, Path, Predicate, Test, check, check_path};
 use crate::schema::record::Record;
-use crate::schema::view::ValueRef;
 use crate::store::Bytes;
 
 /// Documents or records that are asked for by a filter; made by [`Documents::find`] and
@@ -122,21 +123,23 @@ impl Documents<'_> {
     /// [`Invalid`](crate::ErrorKind::Invalid) for what is no filter.
     pub fn find(&self, filter: impl IntoDocument) -> Result<Query<'_, DocumentView<'_>>> {
         let target = Target::new(&self.name, self.info.as_deref(), &self.tables);
-        Query::new(target, filter)
+        Query::new(target, || of_document(&filter))
     }
 }
 
 impl<T: Record> Collection<'_, T> {
-    /// The records for which a filter holds, to be sorted, cut to a page, counted or gone through. To a
-    /// filter, written as for [`Documents::find`], a record is what its JSON is
+    /// The records for which a filter holds, to be sorted, cut to a page, counted or gone through.
+    ///
+    /// A filter is made from fields, `City::POPULATION.gt(100_000)` (see [`Filter`](crate::Filter)), or
+    /// written as for [`Documents::find`]: to that a record is what its JSON is
     /// ([`export_ndjson`](Collection::export_ndjson) says what).
     ///
     /// # Errors
     /// Those of [`Documents::find`]; [`NotFound`](crate::ErrorKind::NotFound) for a path that the record
     /// does not have, naming those that it has.
-    pub fn find(&self, filter: impl IntoDocument) -> Result<Query<'_, View<'_, T>>> {
+    pub fn find(&self, filter: impl IntoFilter<T>) -> Result<Query<'_, View<'_, T>>> {
         let target = Target::new(T::NAME, self.info(), &self.tables);
-        Query::new(target, filter)
+        Query::new(target, || Ok(filter.predicate()?.0))
     }
 }
 
@@ -148,9 +151,9 @@ impl<'a> Target<'a> {
 }
 
 impl<'a, V: Found<'a>> Query<'a, V> {
-    fn new(target: Target<'a>, filter: impl IntoDocument) -> Result<Self> {
+    fn new(target: Target<'a>, filter: impl FnOnce() -> Result<Predicate>) -> Result<Self> {
         let parse = || {
-            let filter = on_document(filter, filter::parse)?;
+            let filter = filter()?;
             if let Some(Shape::Typed(typed)) = target.place.map(|place| &place.info.shape) {
                 check(&filter, &typed.layout)?;
             }
@@ -181,16 +184,41 @@ impl<'a, V: Found<'a>> Query<'a, V> {
     pub fn sort(mut self, sort: impl IntoSort<V>) -> Result<Self> {
         let parse = || {
             let sort = sort.parts()?.0;
-            if let Some(Shape::Typed(typed)) = self.target.place.map(|place| &place.info.shape) {
-                for part in &sort {
-                    check_path(&part.path, &typed.layout)?;
-                }
-            }
+            sort.iter()
+                .try_for_each(|part| self.check_path(&part.path))?;
             Ok(sort)
         };
         self.find.sort =
             parse().context(|| format!("sort in collection {:?}", self.target.name))?;
         Ok(self)
+    }
+
+    /// Refuses a path that the records do not have.
+    pub(super) fn check_path(&self, path: &Path) -> Result<()> {
+        match self.target.place.map(|place| &place.info.shape) {
+            Some(Shape::Typed(typed)) => check_path(path, &typed.layout).map(drop),
+            Some(Shape::Documents(_)) | None => Ok(()),
+        }
+    }
+
+    /// Of a whole answer, the one with the least or greatest single value at a path, where an index gives it
+    /// without going through all.
+    pub(super) fn first_by(&self, part: Part) -> Result<Option<Self>> {
+        let Some(place) = self.target.place else {
+            return Ok(None);
+        };
+        let Find { skip, limit, .. } = self.find;
+        if skip > 0 || limit.is_some() || self.after.is_some() {
+            return Ok(None);
+        }
+        let mut first = self.copied();
+        let not_null = not_null(&part.path);
+        first.find.also(not_null);
+        first.find.sort = vec![part];
+        first.find.limit = Some(1);
+        let plan = first.plan(place)?;
+        let is_direct = !plan.sorts && plan.walks.iter().all(|walk| !walk.repeats);
+        Ok(is_direct.then_some(first))
     }
 
     /// Leaves out the first so many. They are found all the same: to go on where a page ended, use
@@ -260,6 +288,13 @@ impl<'a, V: Found<'a>> Query<'a, V> {
         self
     }
 
+    /// Lets several threads go through the collection where no index serves: for counts, sums and the like,
+    /// and for what is sorted in memory. In a write transaction, and for few records, it is one all the same.
+    pub fn parallel(mut self) -> Self {
+        self.find.parallel = true;
+        self
+    }
+
     /// Makes it an error ([`NoIndex`](crate::ErrorKind::NoIndex)) to go through the whole collection.
     pub fn require_index(mut self) -> Self {
         self.requires_index = true;
@@ -274,36 +309,38 @@ impl<'a, V: Found<'a>> Query<'a, V> {
     /// limit would hold more than 256 MiB of keys. [`Conflict`](crate::ErrorKind::Conflict) when the index
     /// that a cursor goes on in is gone.
     pub fn iter(&self) -> Result<QueryIter<'a, V>> {
-        let begin = || {
-            if self.find.limit == Some(0) {
-                return Err(Error::invalid(
-                    "a limit of 0 asks for nothing; leave it out to ask for everything",
-                ));
-            }
-            let fingerprint = self.fingerprint();
-            let position = self
-                .after
-                .as_ref()
-                .map(|cursor| cursor.position(fingerprint));
-            let source = match self.target.place {
-                Some(place) => self.begin(place, position.transpose()?)?,
-                None => Source::Nothing,
-            };
-            Ok(QueryIter {
-                target: self.target,
-                // What is sorted was skipped already.
-                skip: match source {
-                    Source::Walk(_) => self.find.skip,
-                    Source::Sorted { .. } | Source::Nothing => 0,
-                },
-                left: self.find.limit.unwrap_or(u64::MAX),
-                find: self.find.clone(),
-                fingerprint,
-                source,
-                _view: PhantomData,
-            })
+        self.begin_iter()
+            .context(|| format!("find in collection {:?}", self.target.name))
+    }
+
+    pub(super) fn begin_iter(&self) -> Result<QueryIter<'a, V>> {
+        if self.find.limit == Some(0) {
+            return Err(Error::invalid(
+                "a limit of 0 asks for nothing; leave it out to ask for everything",
+            ));
+        }
+        let fingerprint = self.fingerprint();
+        let position = self
+            .after
+            .as_ref()
+            .map(|cursor| cursor.position(fingerprint));
+        let source = match self.target.place {
+            Some(place) => self.begin(place, position.transpose()?)?,
+            None => Source::Nothing,
         };
-        begin().context(|| format!("find in collection {:?}", self.target.name))
+        Ok(QueryIter {
+            target: self.target,
+            // What is sorted was skipped already.
+            skip: match source {
+                Source::Walk(_) => self.find.skip,
+                Source::Sorted { .. } | Source::Nothing => 0,
+            },
+            left: self.find.limit.unwrap_or(u64::MAX),
+            find: self.find.clone(),
+            fingerprint,
+            source,
+            _view: PhantomData,
+        })
     }
 
     fn begin(&self, place: Place<'a>, after: Option<Position>) -> Result<Source<'a>> {
@@ -316,7 +353,9 @@ impl<'a, V: Found<'a>> Query<'a, V> {
         if plan.sorts && entry.is_some() {
             return Err(moved_on());
         }
-        plan.sorts |= sorted.is_some();
+        // Several threads find in no order, so that what they find is sorted by key.
+        let in_parallel = self.find.parallel && plan.walks.iter().any(Walk::is_full_scan);
+        plan.sorts |= sorted.is_some() || (in_parallel && entry.is_none());
         if plan.sorts {
             let (found, seen) = self.find.sorted(place, plan, sorted.as_ref())?;
             return Ok(Source::Sorted {
@@ -372,22 +411,34 @@ impl<'a, V: Found<'a>> Query<'a, V> {
 
     /// How many there are; none is held in memory.
     pub fn count(&self) -> Result<u64> {
-        let mut count = 0;
-        self.each(&mut |_, _| {
-            count += 1;
-            Ok(true)
-        })?;
-        Ok(count)
+        let add = |count: &mut u64, _: &[u8], _: &[u8]| {
+            *count += 1;
+            Ok(())
+        };
+        Ok(self.in_any_order().fold(&|| 0, &add)?.into_iter().sum())
     }
 
     /// Whether there is one.
     pub fn exists(&self) -> Result<bool> {
-        let mut exists = false;
-        self.each(&mut |_, _| {
-            exists = true;
-            Ok(false)
-        })?;
-        Ok(exists)
+        let first = || {
+            let Some(place) = self.target.place else {
+                return Ok(false);
+            };
+            let mut any = self.in_any_order();
+            any.find.parallel = false;
+            if self.find.limit == Some(0) || self.after.is_some() {
+                return Ok(any.begin_iter()?.next_within()?.is_some());
+            }
+            any.find.limit = Some(1);
+            let mut walker = Walker::new(place, any.plan(place)?, None);
+            for _ in 0..self.find.skip {
+                if walker.next(&any.find)?.is_none() {
+                    return Ok(false);
+                }
+            }
+            Ok(walker.next(&any.find)?.is_some())
+        };
+        first().context(|| format!("find in collection {:?}", self.target.name))
     }
 
     /// How it is answered: which indexes are gone through, what was expected to be met there, and what was.
@@ -406,49 +457,43 @@ impl<'a, V: Found<'a>> Query<'a, V> {
         Ok(Explanation::new(place.info, &plan, iter.seen(), found))
     }
 
-    /// Gives each of them, by key and stored bytes, in whatever order, until it is told to stop.
-    pub(super) fn each(&self, give: Give<'_>) -> Result<()> {
-        let unsorted = Self {
-            find: Find {
-                sort: Vec::new(),
-                ..self.find.clone()
-            },
-            ..self.copied()
+    /// Makes something of all that is found, out of key and stored bytes; several times on several threads,
+    /// to be joined. The order is none, unless a part of all is asked for.
+    pub(super) fn fold<A: Send>(
+        &self,
+        begin: &(dyn Fn() -> A + Sync),
+        add: &Add<'_, A>,
+    ) -> Result<Vec<A>> {
+        let fold = || {
+            let Some(place) = self.target.place else {
+                return Ok(Vec::new());
+            };
+            let Find { skip, limit, .. } = self.find;
+            if skip == 0 && limit.is_none() && self.after.is_none() {
+                let any = self.in_any_order();
+                let (made, _) = any
+                    .find
+                    .fold(place, any.plan(place)?, &Work { begin, add })?;
+                return Ok(made);
+            }
+            let mut made = begin();
+            let mut iter = self.begin_iter()?;
+            while let Some(found) = iter.next_within()? {
+                add(&mut made, &found.key, &found.stored)?;
+            }
+            Ok(vec![made])
         };
-        unsorted
-            .give_each(give)
-            .context(|| format!("find in collection {:?}", self.target.name))
+        fold().context(|| format!("find in collection {:?}", self.target.name))
     }
 
-    fn give_each(&self, give: Give<'_>) -> Result<()> {
-        let Some(place) = self.target.place else {
-            return Ok(());
-        };
-        if self.find.limit == Some(0) || self.after.is_some() {
-            // As iteration has it, which says what is wrong.
-            let mut iter = self.iter()?;
-            while let Some(found) = iter.next_found()? {
-                if !give(&found.key, &found.stored)? {
-                    break;
-                }
-            }
-            return Ok(());
+    /// The same where the order does not matter.
+    fn in_any_order(&self) -> Self {
+        let mut any = self.copied();
+        // A cursor goes on in its order.
+        if self.after.is_none() {
+            any.find.sort = Vec::new();
         }
-        let mut walker = Walker::new(place, self.plan(place)?, None);
-        let (mut skip, mut left) = (self.find.skip, self.find.limit.unwrap_or(u64::MAX));
-        while left > 0
-            && let Some(found) = walker.next(&self.find)?
-        {
-            if skip > 0 {
-                skip -= 1;
-                continue;
-            }
-            left -= 1;
-            if !give(&found.key, &found.stored)? {
-                break;
-            }
-        }
-        Ok(())
+        any
     }
 
     fn copied(&self) -> Self {
@@ -470,8 +515,18 @@ impl<'a, V: Found<'a>> Query<'a, V> {
     }
 }
 
-/// Takes the key and the stored bytes of a record; says whether to go on.
-pub(super) type Give<'g> = &'g mut dyn FnMut(&[u8], &[u8]) -> Result<bool>;
+/// That there is something other than null at a path, or within a list there.
+fn not_null(path: &Path) -> Predicate {
+    let kinds = vec![
+        Kind::Bool,
+        Kind::Number,
+        Kind::String,
+        Kind::Object,
+        Kind::Bytes,
+        Kind::Date,
+    ];
+    Predicate::Path(path.clone(), Test::Type(kinds))
+}
 
 /// The id of an index that is ready.
 fn index_named(info: &Records, name: &str) -> Result<u32> {
@@ -580,17 +635,36 @@ impl<'a, V: Found<'a>> QueryIter<'a, V> {
         }
     }
 
-    fn next_view(&mut self) -> Result<Option<V>> {
-        let Some(walk::Found { key, stored }) = self.next_found()? else {
+    /// What is gone through; `None` where the collection does not exist.
+    pub(super) fn place(&self) -> Option<Place<'a>> {
+        self.target.place
+    }
+
+    /// The next of as many as are asked for; nothing more behind an error.
+    pub(super) fn next_found_within(&mut self) -> Option<Result<walk::Found<'a>>> {
+        let next = self.next_within().transpose();
+        if !matches!(next, Some(Ok(_))) {
+            self.left = 0;
+        }
+        next
+    }
+
+    /// The next of as many as are asked for.
+    pub(super) fn next_within(&mut self) -> Result<Option<walk::Found<'a>>> {
+        let Some(left) = self.left.checked_sub(1) else {
             return Ok(None);
         };
-        let view = V::open(sealed::Entry {
+        self.left = left;
+        self.next_found()
+    }
+
+    fn open(&self, walk::Found { key, stored }: walk::Found<'a>) -> Result<V> {
+        V::open(sealed::Entry {
             name: self.target.name,
             info: self.target.place.map(|place| place.info),
             key: &key,
             stored: stored.kept(),
-        });
-        view.map(Some)
+        })
     }
 }
 
@@ -598,12 +672,12 @@ impl<'a, V: Found<'a>> Iterator for QueryIter<'a, V> {
     type Item = Result<V>;
 
     fn next(&mut self) -> Option<Self::Item> {
-        self.left = self.left.checked_sub(1)?;
-        let next = self.next_view().transpose();
-        if !matches!(next, Some(Ok(_))) {
+        let found = self.next_found_within()?;
+        let view = found.and_then(|found| self.open(found));
+        if view.is_err() {
             self.left = 0;
         }
-        next
+        Some(view)
     }
 }
 
@@ -620,14 +694,4 @@ impl<V> std::fmt::Debug for QueryIter<'_, V> {
     fn fmt(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
         f.debug_struct("QueryIter").finish_non_exhaustive()
     }
-}
-
-/// What is read from a filter or a sort.
-fn on_document<T>(
-    document: impl IntoDocument,
-    read: impl FnOnce(ValueRef<'_>) -> Result<T>,
-) -> Result<T> {
-    let mut bytes = Vec::new();
-    document.append_to(&mut bytes)?;
-    read(ValueRef::of_node(Node::root(&bytes))?)
 }

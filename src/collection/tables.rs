@@ -52,6 +52,14 @@ impl<'tx> Tables<'tx> {
         }
     }
 
+    /// The table of the records where it is one of a read transaction, which threads may share.
+    pub(crate) fn snapshot(&self) -> Option<&'tx SnapshotTable> {
+        match self {
+            Self::Snapshot { opened, .. } => opened.records.as_ref(),
+            Self::Absent | Self::Writing(_) => None,
+        }
+    }
+
     /// The table of index `position`.
     pub(crate) fn index(&self, position: usize) -> Result<ReadTable<'_, 'tx>> {
         match self {

@@ -2,9 +2,11 @@
 
 use std::collections::BinaryHeap;
 
+use super::parallel::{self, Work};
 use super::plan::{Plan, Question, plan};
 use super::sort::{self, Part};
-use super::walk::{Found, Place, Seen, Walker, sources};
+use super::walk::{Place, Seen, Walker, sources};
+use crate::base::sync::{AtomicUsize, Ordering};
 use crate::base::{Error, Result};
 use crate::codec::value::read::Node;
 use crate::collection::body::look;
@@ -24,6 +26,8 @@ pub(crate) struct Find {
     pub(crate) limit: Option<u64>,
     /// The index to go through, by its id, where one was named; 0 for the records.
     pub(crate) through: Option<u32>,
+    /// Whether several threads may go through the whole collection.
+    pub(crate) parallel: bool,
 }
 
 impl Find {
@@ -35,7 +39,15 @@ impl Find {
             skip: 0,
             limit: None,
             through: None,
+            parallel: false,
         }
+    }
+
+    /// Asks for another condition as well.
+    pub(crate) fn also(&mut self, condition: Predicate) {
+        self.names_key |= condition.names(ID);
+        let filter = std::mem::replace(&mut self.filter, Predicate::All(Vec::new()));
+        self.filter = Predicate::All(vec![filter, condition]);
     }
 
     /// How many records there may be until the last that is wanted.
@@ -78,6 +90,29 @@ impl Find {
         })
     }
 
+    /// Goes through what is found, in whatever order, on several threads where that was allowed and the
+    /// whole collection is gone through; gives what each thread made of it.
+    pub(crate) fn fold<A: Send>(
+        &self,
+        place: Place<'_>,
+        plan: Plan,
+        work: &Work<'_, A>,
+    ) -> Result<(Vec<A>, Seen)> {
+        if let Some(table) = place.tables.snapshot()
+            && self.parallel
+            && matches!(plan.walks.as_slice(), [walk] if walk.is_full_scan())
+            && place.tables.records().len()? >= parallel::RECORDS_MIN
+        {
+            return parallel::scan(table, place.info, self, work);
+        }
+        let mut made = (work.begin)();
+        let mut walker = Walker::new(place, plan, None);
+        while let Some(found) = walker.next(self)? {
+            (work.add)(&mut made, &found.key, &found.stored)?;
+        }
+        Ok((vec![made], walker.seen))
+    }
+
     /// The places of what is found, in the order that was asked for; behind `after`, where there is one.
     /// With a limit no more of them are held in memory than it asks for, without one as many as there
     /// are, up to a bound.
@@ -87,35 +122,31 @@ impl Find {
         plan: Plan,
         after: Option<&Sorted>,
     ) -> Result<(Vec<Sorted>, Seen)> {
-        let wanted = self.wanted();
-        let mut best: BinaryHeap<Sorted> = BinaryHeap::new();
-        let mut bytes = 0;
-        let mut walker = Walker::new(place, plan, None);
-        while let Some(Found { key, stored }) = walker.next(self)? {
-            let found = Sorted {
-                by: self.sort_key(place.info, &key, &stored)?,
-                key: key.to_vec(),
-            };
-            if after.is_some_and(|after| found <= *after) {
-                continue;
-            }
-            bytes += found.bytes();
-            best.push(found);
-            if wanted.is_some_and(|wanted| best.len() as u64 > wanted)
-                && let Some(last) = best.pop()
-            {
-                bytes -= last.bytes();
-            }
-            if bytes > SORT_BYTES_MAX {
-                return Err(Error::limit(format!(
-                    "a sort would hold more than {SORT_BYTES_MAX} bytes in memory; give it a limit"
-                )));
-            }
+        let wanted = self.wanted().unwrap_or(u64::MAX);
+        let bytes = AtomicUsize::new(0);
+        let work = Work {
+            begin: &BinaryHeap::new,
+            add: &|best: &mut BinaryHeap<Sorted>, key, stored| {
+                let found = Sorted {
+                    by: self.sort_key(place.info, key, stored)?,
+                    key: key.to_vec(),
+                };
+                if after.is_some_and(|after| found <= *after) {
+                    return Ok(());
+                }
+                hold(best, found, wanted, &bytes)
+            },
+        };
+        let (parts, seen) = self.fold(place, plan, &work)?;
+        let mut best = BinaryHeap::new();
+        for found in parts.into_iter().flatten() {
+            bytes.fetch_sub(found.bytes(), Ordering::Relaxed);
+            hold(&mut best, found, wanted, &bytes)?;
         }
         let skip = usize::try_from(self.skip).unwrap_or(usize::MAX);
         let mut sorted = best.into_sorted_vec();
         sorted.drain(..skip.min(sorted.len()));
-        Ok((sorted, walker.seen))
+        Ok((sorted, seen))
     }
 
     /// The bytes that a record sorts by.
@@ -128,6 +159,29 @@ impl Find {
             sort::key_of(&self.sort, value, bytes, id)
         })
     }
+}
+
+/// Holds a record among the best, of which so many are wanted. `bytes` counts what all that are held take.
+fn hold(
+    best: &mut BinaryHeap<Sorted>,
+    found: Sorted,
+    wanted: u64,
+    bytes: &AtomicUsize,
+) -> Result<()> {
+    let more = found.bytes();
+    best.push(found);
+    let mut held = bytes.fetch_add(more, Ordering::Relaxed) + more;
+    if best.len() as u64 > wanted
+        && let Some(last) = best.pop()
+    {
+        held = bytes.fetch_sub(last.bytes(), Ordering::Relaxed) - last.bytes();
+    }
+    if held > SORT_BYTES_MAX {
+        return Err(Error::limit(format!(
+            "a sort would hold more than {SORT_BYTES_MAX} bytes in memory; give it a limit"
+        )));
+    }
+    Ok(())
 }
 
 /// A record in the order that was asked for: what it sorts by, then its key.

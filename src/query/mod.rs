@@ -5,6 +5,7 @@ pub(crate) mod column;
 mod conditions;
 mod field_bounds;
 pub(crate) mod find;
+pub(crate) mod parallel;
 pub(crate) mod plan;
 pub(crate) mod sort;
 pub(crate) mod span;

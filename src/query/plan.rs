@@ -89,7 +89,8 @@ pub(crate) fn plan(
     if ways.is_empty() {
         return Err(Error::corrupt("a plan has no table to go through"));
     }
-    estimate(&mut ways, counts)?;
+    let records = sources.first().map_or(0, |records| records.entries);
+    estimate(&mut ways, records, counts)?;
     let matching = ways.iter().map(|way| way.estimate).min();
     let cost = |way: &Way<'_>| way.cost(question, matching.unwrap_or_default());
     let best = ways
@@ -341,10 +342,10 @@ fn spans_of(column: &Column<'_>, conditions: &[Condition<'_>]) -> Option<Spans> 
 }
 
 /// Estimates how many entries each way meets. Where there is a choice, some are counted.
-fn estimate(ways: &mut [Way<'_>], counts: &dyn Counts) -> Result<()> {
+fn estimate(ways: &mut [Way<'_>], records: u64, counts: &dyn Counts) -> Result<()> {
     let choice = ways.iter().filter(|way| way.bounded > 0).count() > 1;
     for way in ways.iter_mut().filter(|way| way.bounded > 0) {
-        way.estimate = way.guess();
+        way.estimate = way.guess(records);
         if choice {
             let counted = counts.within(way.source, &way.spans, COUNTED_MAX)?;
             way.estimate = if counted < COUNTED_MAX {
@@ -358,7 +359,7 @@ fn estimate(ways: &mut [Way<'_>], counts: &dyn Counts) -> Result<()> {
 }
 
 impl Way<'_> {
-    fn guess(&self) -> u64 {
+    fn guess(&self, records: u64) -> u64 {
         let columns = self.source.columns.len();
         if self.source.is_unique && self.are_points && self.bounded == columns {
             return self.spans.len() as u64;
@@ -375,7 +376,7 @@ impl Way<'_> {
             clippy::cast_sign_loss,
             reason = "it is an estimate, and not negative"
         )]
-        let guess = (self.source.entries as f64 * share).ceil() as u64;
+        let guess = (self.source.entries.min(records) as f64 * share).ceil() as u64;
         guess.min(self.source.entries)
     }
 }

@@ -98,6 +98,11 @@ impl Layout {
         Self::of_fields(&record.fields, 0)
     }
 
+    /// The layout of a value of that type by itself.
+    pub(crate) fn of_type(ty: &Type) -> Result<Self> {
+        Self::of(ty, 0)
+    }
+
     /// The field of that name, where this is something with fields.
     pub(crate) fn field(&self, name: &str) -> Option<&FieldLayout> {
         match &self.kind {

@@ -77,6 +77,16 @@ impl<R, V> Field<R, V> {
 }
 
 impl<R, V> Field<R, V> {
+    /// The same path to what is of another type there: within an option, or in each element of a list.
+    pub(crate) fn retyped<W>(self) -> Field<R, W> {
+        Field {
+            path: self.path,
+            positions: self.positions,
+            length: self.length,
+            _types: PhantomData,
+        }
+    }
+
     /// To sort by it, the least first.
     #[must_use]
     pub fn asc(self) -> Order<R> {

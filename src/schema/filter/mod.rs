@@ -20,7 +20,7 @@ mod tuples;
 pub(crate) use check::{check, check_path};
 pub(crate) use constant::{Constant, Number, tag};
 pub(crate) use implies::implies;
-pub(crate) use parse::{parse, parse_text};
+pub(crate) use parse::{parse, parse_text, pattern};
 pub(crate) use path::Path;
 pub(crate) use pattern::Pattern;
 pub(crate) use tuples::{Field, tuples};

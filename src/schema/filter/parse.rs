@@ -257,6 +257,11 @@ fn regex(pattern: ValueRef<'_>, options: Option<ValueRef<'_>>) -> Result<Pattern
     if pattern.contains('\0') {
         return Err(refused("$regex", "a pattern without zero bytes"));
     }
+    self::pattern(pattern, options)
+}
+
+/// A pattern under the letters of its options.
+pub(crate) fn pattern(pattern: &str, options: &str) -> Result<Pattern> {
     Pattern::new(pattern, options).map_err(|why| match why {
         Refused::Option => refused("$options", "letters out of i, m, s, x and u"),
         Refused::Pattern(error) => {

@@ -19,7 +19,7 @@ pub(crate) struct Pattern {
 
 impl Pattern {
     /// A pattern of `$regex`, under the letters of `$options`.
-    pub(super) fn new(pattern: &str, options: &str) -> Result<Self, Refused> {
+    pub(crate) fn new(pattern: &str, options: &str) -> Result<Self, Refused> {
         let mut builder = RegexBuilder::new(&translate(pattern, options.contains('x')));
         builder
             .size_limit(REGEX_BYTES_MAX)
@@ -42,6 +42,16 @@ impl Pattern {
         })
     }
 
+    /// The pattern of all texts that begin so.
+    pub(crate) fn starting(text: &str) -> Result<Self, regex::Error> {
+        Ok(Self {
+            regex: Regex::new(&format!("^{}", regex::escape(text)))?,
+            options: String::new(),
+            start: Some(text.to_owned()),
+            case_ignored: false,
+        })
+    }
+
     pub(super) fn is_match(&self, text: &str) -> bool {
         self.regex.is_match(text)
     }
@@ -58,7 +68,7 @@ impl Pattern {
 }
 
 /// Why there is no such pattern.
-pub(super) enum Refused {
+pub(crate) enum Refused {
     Option,
     Pattern(regex::Error),
 }

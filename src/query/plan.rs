@@ -173,7 +173,7 @@ impl Source<'_> {
         };
         match self.holds {
             Holds::All => true,
-            Holds::Present => meets(&|_, condition| condition.is_present()),
+            Holds::Present => meets(&|column, condition| column.is_present(&condition.tests)),
             Holds::Elements => meets(&|column, condition| column.spans(&condition.tests).is_some()),
         }
     }

@@ -17,8 +17,9 @@ use crate::schema::index::EMPTY_LIST;
 
 /// The spans of values at the end of a path that may pass, `None` where any may.
 pub(crate) fn of_test(test: &Test, path: &Path, folded: bool) -> Option<Spans> {
-    // A position may be passed over, where a member of that name is missing.
-    if path.has_positions() && test.passes_missing() {
+    // A position may be passed over, where a member of that name is missing. In a document that is a list
+    // what lies at one is spread, and has no key for each element.
+    if path.begins_with_position() || (path.has_positions() && test.passes_missing()) {
         return None;
     }
     let spans = match test {
@@ -36,7 +37,11 @@ pub(crate) fn of_test(test: &Test, path: &Path, folded: bool) -> Option<Spans> {
             let spans: Option<Vec<Vec<Span>>> = kinds.iter().map(|kind| of_kind(*kind)).collect();
             spans?.concat()
         }
-        Test::Size(0) => vec![Span::only(vec![EMPTY_LIST])],
+        // What lies at a position is one value, also where it is an empty list.
+        Test::Size(0) => vec![
+            Span::only(vec![EMPTY_LIST]),
+            Span::only(vec![LIST, document::END]),
+        ],
         Test::Size(_) | Test::Exists | Test::Element { .. } => return None,
     };
     Some(Spans::of(spans))

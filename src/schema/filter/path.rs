@@ -59,6 +59,11 @@ impl Path {
         self.0.iter().any(|part| !part.is_name())
     }
 
+    /// Whether its first name may be a position in a list.
+    pub(crate) fn begins_with_position(&self) -> bool {
+        self.0.first().is_some_and(|part| !part.is_name())
+    }
+
     /// The path that goes on from the end of this one.
     pub(crate) fn then(&self, further: &Self) -> Self {
         Self(self.0.iter().chain(&further.0).cloned().collect())

@@ -267,7 +267,10 @@ impl<'s> Way<'s> {
             }
             for (i, column) in columns.by_ref() {
                 if column.path == part.path {
-                    let whole = !column.is_multiple || self.bounded == 0;
+                    // Of several values the least counts, which has to be there, also where it is
+                    // nothing: a sparse index leaves that out.
+                    let all = self.bounded == 0 && !column.leaves_out;
+                    let whole = !column.is_multiple || all;
                     let backwards = part.descending != column.descending;
                     if !column.sorts() || !whole || *reversed.get_or_insert(backwards) != backwards
                     {

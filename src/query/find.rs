@@ -26,6 +26,8 @@ pub(crate) struct Find {
     pub(crate) limit: Option<u64>,
     /// The index to go through, by its id, where one was named; 0 for the records.
     pub(crate) through: Option<u32>,
+    /// Whether the whole collection must not be gone through.
+    pub(crate) requires_index: bool,
     /// Whether several threads may go through the whole collection.
     pub(crate) parallel: bool,
 }
@@ -39,6 +41,7 @@ impl Find {
             skip: 0,
             limit: None,
             through: None,
+            requires_index: false,
             parallel: false,
         }
     }
@@ -68,6 +71,7 @@ impl Find {
             sort: &self.sort,
             wanted: self.wanted(),
             through: self.through,
+            requires_index: self.requires_index,
         };
         plan(&question, &sources, place.tables)
     }

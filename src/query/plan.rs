@@ -19,6 +19,8 @@ pub(crate) struct Question<'q> {
     pub(crate) wanted: Option<u64>,
     /// The table that must be gone through, where one was named: an index by its id, 0 for the records.
     pub(crate) through: Option<u32>,
+    /// Whether an index that serves is gone through also where going through all would be faster.
+    pub(crate) requires_index: bool,
 }
 
 /// How a query is answered.
@@ -89,6 +91,9 @@ pub(crate) fn plan(
     if ways.is_empty() {
         return Err(Error::corrupt("a plan has no table to go through"));
     }
+    if question.requires_index && ways.iter().any(|way| way.serves(question.sort)) {
+        ways.retain(|way| way.serves(question.sort));
+    }
     let records = sources.first().map_or(0, |records| records.entries);
     estimate(&mut ways, records, counts)?;
     let matching = ways.iter().map(|way| way.estimate).min();
@@ -123,6 +128,7 @@ fn plan_branches(
                 sort: &[],
                 wanted: None,
                 through: None,
+                requires_index: question.requires_index,
             };
             let plan = plan(&question, sources, counts)?;
             for walk in plan.walks {
@@ -291,6 +297,12 @@ impl<'s> Way<'s> {
 
     fn is_full_scan(&self) -> bool {
         self.source.index.is_none() && self.bounded == 0
+    }
+
+    /// Whether it leaves some of the table out, or is an index that gives the order.
+    fn serves(&self, sort: &[Part]) -> bool {
+        let sorts = self.is_sorted && !sort.is_empty();
+        self.bounded > 0 || (sorts && self.source.index.is_some())
     }
 
     /// What it is likely to cost, in records that are gone through one by one.

@@ -73,7 +73,8 @@ fn indexes_are_made_listed_replaced_and_dropped() {
 #[test]
 fn a_collection_that_does_not_exist_is_created_with_its_index() {
     let db = db();
-    db.create_index("notes", PathIndex::on("a").unique()).unwrap();
+    db.create_index("notes", PathIndex::on("a").unique())
+        .unwrap();
     assert_eq!(listed(&db), ["a_1 (a) unique, ready, 0 entries"]);
     db.write(|tx| {
         let mut notes = tx.documents("notes")?;
@@ -89,9 +90,16 @@ fn a_collection_that_does_not_exist_is_created_with_its_index() {
 
 #[test]
 fn a_unique_index_that_cannot_be_names_both_documents_and_is_not_there() {
-    let db = notes(&[json!({"a": "x"}), json!({"a": "y"}), json!({"a": ["z", "x"]})]);
+    let db = notes(&[
+        json!({"a": "x"}),
+        json!({"a": "y"}),
+        json!({"a": ["z", "x"]}),
+    ]);
     let within = |db: &larder::Database| {
-        db.write(|tx| tx.documents("notes")?.create_index(PathIndex::on("a").unique()))
+        db.write(|tx| {
+            tx.documents("notes")?
+                .create_index(PathIndex::on("a").unique())
+        })
     };
     for error in [
         db.create_index("notes", PathIndex::on("a").unique())
@@ -114,7 +122,8 @@ fn a_unique_index_that_cannot_be_names_both_documents_and_is_not_there() {
 #[test]
 fn an_index_that_cannot_be_built_leaves_the_one_of_its_name() {
     let db = notes(&[json!({"a": 1, "b": 1}), json!({"a": 2, "b": 1})]);
-    db.create_index("notes", PathIndex::on("a").named("it")).unwrap();
+    db.create_index("notes", PathIndex::on("a").named("it"))
+        .unwrap();
     let error = db
         .create_index("notes", PathIndex::on("b").unique().named("it"))
         .unwrap_err();
@@ -125,7 +134,8 @@ fn an_index_that_cannot_be_built_leaves_the_one_of_its_name() {
 #[test]
 fn a_unique_index_takes_what_is_missing_for_null_unless_it_is_sparse() {
     let db = db();
-    db.create_index("notes", PathIndex::on("a").unique()).unwrap();
+    db.create_index("notes", PathIndex::on("a").unique())
+        .unwrap();
     db.create_index("sparse", PathIndex::on("a").unique().sparse())
         .unwrap();
     db.write(|tx| {
@@ -149,7 +159,8 @@ fn lists_on_two_paths_are_refused_in_building_and_in_writing() {
     assert_eq!(error.kind(), ErrorKind::ParallelArrays, "{error}");
     assert_eq!(listed(&db), Vec::<String>::new());
     db.write(|tx| tx.documents("notes")?.remove(1)).unwrap();
-    db.create_index("notes", PathIndex::on("a").and("b")).unwrap();
+    db.create_index("notes", PathIndex::on("a").and("b"))
+        .unwrap();
     db.write(|tx| {
         let mut notes = tx.documents("notes")?;
         let error = notes.put(1, &parallel).unwrap_err();
@@ -201,14 +212,19 @@ fn what_is_no_index_is_refused() {
         .create_index("notes", PathIndex::on("a").only(json!({"a": {"$near": 1}})))
         .unwrap_err();
     assert_eq!(error.kind(), ErrorKind::Unsupported, "{error}");
-    assert_eq!(db.read().unwrap().documents("notes").unwrap().len().unwrap(), 0);
+    assert_eq!(
+        db.read()
+            .unwrap()
+            .documents("notes")
+            .unwrap()
+            .len()
+            .unwrap(),
+        0
+    );
 }
 
 /// What a query of notes finds, and how.
-fn explained(
-    notes: &Documents<'_>,
-    filter: serde_json::Value,
-) -> (Vec<i64>, larder::Explanation) {
+fn explained(notes: &Documents<'_>, filter: serde_json::Value) -> (Vec<i64>, larder::Explanation) {
     let query = notes.find(filter).unwrap();
     (numbers(&query).unwrap(), query.explain().unwrap())
 }
@@ -225,11 +241,15 @@ fn a_folded_index_knows_no_case() {
         .create_index("notes", PathIndex::on("a").folded().unique())
         .unwrap_err();
     assert_eq!(error.kind(), ErrorKind::Conflict, "{error}");
-    db.create_index("notes", PathIndex::on("a").folded()).unwrap();
+    db.create_index("notes", PathIndex::on("a").folded())
+        .unwrap();
     let tx = db.read().unwrap();
     let notes = tx.documents("notes").unwrap();
     for (filter, wanted) in [
-        (json!({"a": {"$regex": "^STRAS", "$options": "i"}}), vec![1, 2, 3]),
+        (
+            json!({"a": {"$regex": "^STRAS", "$options": "i"}}),
+            vec![1, 2, 3],
+        ),
         (json!({"a": {"$regex": "^stras"}}), vec![2, 3]),
         (json!({"a": "STRASSE"}), vec![1]),
         (json!({"a": {"$in": ["Straße", 1]}}), vec![0, 2]),
@@ -254,7 +274,9 @@ fn a_partial_index_serves_where_the_filter_implies_its_own() {
         .unwrap();
     db.create_index(
         "notes",
-        PathIndex::on("n").only(json!({"n": {"$gte": 10}})).named("many"),
+        PathIndex::on("n")
+            .only(json!({"n": {"$gte": 10}}))
+            .named("many"),
     )
     .unwrap();
     let tx = db.read().unwrap();
@@ -282,7 +304,8 @@ fn a_full_scan_can_be_an_error_and_an_index_be_named() {
     let documents: Vec<_> = (0..20).map(|i| json!({"a": i, "b": i})).collect();
     let db = notes(&documents);
     db.create_index("notes", PathIndex::on("a")).unwrap();
-    db.create_index("notes", PathIndex::on("a").and("b")).unwrap();
+    db.create_index("notes", PathIndex::on("a").and("b"))
+        .unwrap();
     let tx = db.read().unwrap();
     let notes = tx.documents("notes").unwrap();
     let scanned = notes.find(json!({"b": 1})).unwrap().require_index();
@@ -317,33 +340,88 @@ fn a_sort_comes_from_an_index_in_both_directions() {
     let notes = tx.documents("notes").unwrap();
     for (filter, sort, in_memory, text) in [
         (json!({"a": 1}), vec!["-b"], false, "1 span of 1 column, "),
-        (json!({"a": 1}), vec!["b"], false, "(a, b descending), backwards: 1 span of 1 column, "),
-        (json!({"a": {"$gte": 1}}), vec!["a", "-b"], false, "1 span of 1 column, "),
-        (json!({"a": {"$gte": 1}}), vec!["-a", "b"], false, "backwards: 1 span of 1 column, "),
-        (json!({"a": {"$gte": 1}}), vec!["a", "b"], true, "sorted in memory"),
-        (json!({"a": {"$in": [0, 2]}}), vec!["b"], true, "2 spans of 1 column, "),
-        (json!({"a": 1, "b": {"$lt": 9}}), vec!["b"], false, "backwards: 1 span of 2 columns, "),
+        (
+            json!({"a": 1}),
+            vec!["b"],
+            false,
+            "(a, b descending), backwards: 1 span of 1 column, ",
+        ),
+        (
+            json!({"a": {"$gte": 1}}),
+            vec!["a", "-b"],
+            false,
+            "1 span of 1 column, ",
+        ),
+        (
+            json!({"a": {"$gte": 1}}),
+            vec!["-a", "b"],
+            false,
+            "backwards: 1 span of 1 column, ",
+        ),
+        (
+            json!({"a": {"$gte": 1}}),
+            vec!["a", "b"],
+            true,
+            "sorted in memory",
+        ),
+        (
+            json!({"a": {"$in": [0, 2]}}),
+            vec!["b"],
+            true,
+            "2 spans of 1 column, ",
+        ),
+        (
+            json!({"a": 1, "b": {"$lt": 9}}),
+            vec!["b"],
+            false,
+            "backwards: 1 span of 2 columns, ",
+        ),
     ] {
         let query = notes.find(&filter).unwrap().sort(sort.clone()).unwrap();
         let explained = query.explain().unwrap();
         let said = explained.to_string();
         assert!(said.contains(text), "{filter}, {sort:?}: {said}");
-        assert!(explained.indexes().eq(["a_1_b_-1"]), "{filter}, {sort:?}: {said}");
-        assert_eq!(explained.sorts_in_memory(), in_memory, "{filter}, {sort:?}: {said}");
+        assert!(
+            explained.indexes().eq(["a_1_b_-1"]),
+            "{filter}, {sort:?}: {said}"
+        );
+        assert_eq!(
+            explained.sorts_in_memory(),
+            in_memory,
+            "{filter}, {sort:?}: {said}"
+        );
         assert!(!explained.is_full_scan(), "{said}");
     }
-    let best = notes.find(json!({"a": 1})).unwrap().sort("-b").unwrap().limit(2);
+    let best = notes
+        .find(json!({"a": 1}))
+        .unwrap()
+        .sort("-b")
+        .unwrap()
+        .limit(2);
     assert_eq!(numbers(&best).unwrap(), [28, 25]);
     let explained = best.explain().unwrap();
-    assert_eq!((explained.keys(), explained.records()), (2, 2), "{explained}");
-    let nothing = notes.find(json!({"a": {"$in": []}})).unwrap().explain().unwrap();
-    assert!(nothing.to_string().contains("nothing can be found"), "{nothing}");
+    assert_eq!(
+        (explained.keys(), explained.records()),
+        (2, 2),
+        "{explained}"
+    );
+    let nothing = notes
+        .find(json!({"a": {"$in": []}}))
+        .unwrap()
+        .explain()
+        .unwrap();
+    assert!(
+        nothing.to_string().contains("nothing can be found"),
+        "{nothing}"
+    );
     assert_eq!(nothing.keys(), 0);
 }
 
 #[test]
 fn an_or_goes_through_an_index_for_each_branch() {
-    let documents: Vec<_> = (0..50).map(|i| json!({"a": i % 10, "b": i % 7, "c": i})).collect();
+    let documents: Vec<_> = (0..50)
+        .map(|i| json!({"a": i % 10, "b": i % 7, "c": i}))
+        .collect();
     let db = notes(&documents);
     db.create_index("notes", PathIndex::on("a")).unwrap();
     db.create_index("notes", PathIndex::on("b")).unwrap();
@@ -373,14 +451,21 @@ fn an_index_goes_as_its_transaction_does() {
     assert_eq!(listed(&db), Vec::<String>::new());
     {
         let tx = db.begin_write().unwrap();
-        tx.documents("notes").unwrap().create_index(PathIndex::on("a")).unwrap();
+        tx.documents("notes")
+            .unwrap()
+            .create_index(PathIndex::on("a"))
+            .unwrap();
     }
     assert_eq!(listed(&db), Vec::<String>::new());
     db.create_index("notes", PathIndex::on("a")).unwrap();
     let rolled_back: Result<(), Refusal> = db.try_write(|tx| {
         let mut notes = tx.documents("notes")?;
         assert!(notes.drop_index("a_1")?);
-        let error = notes.find(json!({"a": 1}))?.require_index().count().unwrap_err();
+        let error = notes
+            .find(json!({"a": 1}))?
+            .require_index()
+            .count()
+            .unwrap_err();
         assert_eq!(error.kind(), ErrorKind::NoIndex, "{error}");
         notes.remove(0)?;
         Err("it is not to be".into())
@@ -396,12 +481,14 @@ fn a_reader_keeps_the_indexes_that_it_began_with() {
     let before = db.read().unwrap();
     db.create_index("notes", PathIndex::on("a")).unwrap();
     let after = db.read().unwrap();
-    db.write(|tx| tx.documents("notes")?.drop_index("a_1")).unwrap();
+    db.write(|tx| tx.documents("notes")?.drop_index("a_1"))
+        .unwrap();
     for (tx, indexed) in [(&before, false), (&after, true)] {
         let notes = tx.documents("notes").unwrap();
-        let (found, explained) = explained(&notes, json!({"a": 2}));
-        assert_eq!(found, [1]);
-        assert_eq!(explained.is_full_scan(), !indexed, "{explained}");
+        let query = notes.find(json!({"a": 2})).unwrap();
+        assert_eq!(numbers(&query).unwrap(), [1]);
+        let required = query.require_index().count();
+        assert_eq!(required.is_ok(), indexed, "{required:?}");
     }
 }
 
@@ -423,7 +510,8 @@ fn clearing_a_collection_clears_its_indexes() {
 #[test]
 fn every_way_of_writing_keeps_indexes_up() {
     let db = notes(&[json!({"a": 1}), json!({"a": 2})]);
-    db.create_index("notes", PathIndex::on("a").and("b.c")).unwrap();
+    db.create_index("notes", PathIndex::on("a").and("b.c"))
+        .unwrap();
     db.write(|tx| {
         let mut notes = tx.documents("notes")?;
         notes.import_ndjson(&b"{\"_id\": 2, \"a\": 3}\n{\"_id\": 3, \"a\": [4, 5]}\n"[..])?;
@@ -480,6 +568,85 @@ fn an_index_is_built_in_several_steps_while_others_write() {
             let note = note.as_ref().unwrap();
             note.value().unwrap().get("a").unwrap().unwrap().as_i64() == Some(value)
         });
-        assert_eq!(query.require_index().count().unwrap(), scanned.count() as u64);
+        assert_eq!(
+            query.require_index().count().unwrap(),
+            scanned.count() as u64
+        );
     }
+}
+
+/// Numbers that a filter finds, sorted, through whatever index was named.
+fn found_through(
+    documents: &[serde_json::Value],
+    index: Option<PathIndex>,
+    filter: &serde_json::Value,
+    sort: &[&str],
+) -> Vec<i64> {
+    let db = notes(documents);
+    let is_there = index.is_some();
+    if let Some(index) = index {
+        db.create_index("notes", index.named("it")).unwrap();
+    }
+    let tx = db.read().unwrap();
+    let notes = tx.documents("notes").unwrap();
+    let query = notes.find(filter).unwrap();
+    let query = query
+        .sort(
+            sort.iter()
+                .map(|part| (*part).to_owned())
+                .collect::<Vec<_>>(),
+        )
+        .unwrap();
+    let query = if is_there { query.hint("it") } else { query };
+    let mut found = numbers(&query).unwrap();
+    if sort.is_empty() {
+        found.sort();
+    }
+    found
+}
+
+/// What is reached by a position has a key as a whole, whatever it is; a filter looks at it in other ways
+/// as well.
+#[test]
+fn lists_in_lists_are_found_by_positions() {
+    let documents = [
+        json!({"a": [[]]}),
+        json!({"a": [[5]]}),
+        json!({"a": [[2, 3]]}),
+        json!({"a": [[{"b": 1}]]}),
+        json!([[2]]),
+        json!([[]]),
+        json!({"0": [2]}),
+        json!({"a": [{"0": 5}]}),
+    ];
+    for (path, filter) in [
+        ("a.0", json!({"a.0": {"$size": 0}})),
+        ("a.0", json!({"a.0": []})),
+        ("a.0", json!({"a.0": {"$elemMatch": {"$gte": 2}}})),
+        ("a.0", json!({"a": {"$elemMatch": {"0": 5}}})),
+        ("a.0.b", json!({"a": {"$elemMatch": {"0.b": 1}}})),
+        ("0", json!({"0": 2})),
+        ("0", json!({"0": {"$size": 0}})),
+        ("0", json!({"0": {"$in": [2, []]}})),
+    ] {
+        let scanned = found_through(&documents, None, &filter, &[]);
+        let through = found_through(&documents, Some(PathIndex::on(path)), &filter, &[]);
+        assert_eq!(through, scanned, "{filter} through {path}");
+        assert!(!scanned.is_empty(), "{filter}");
+    }
+}
+
+/// A sparse index has no key for an element that has nothing at its path; the document sorts by it all the
+/// same.
+#[test]
+fn a_sparse_index_of_lists_gives_no_order() {
+    let documents = [
+        json!({"a": [{"b": 3}]}),
+        json!({"a": [{"b": 5}, {"c": 1}]}),
+        json!({"a": [{"b": 1}]}),
+    ];
+    let filter = json!({"a.b": {"$exists": true}});
+    let through = |index| found_through(&documents, index, &filter, &["a.b"]);
+    assert_eq!(through(Some(PathIndex::on("a.b").sparse())), [1, 2, 0]);
+    assert_eq!(through(None), [1, 2, 0]);
 }

@@ -109,7 +109,11 @@ impl Right {
 
 fn assert_once(found: &[i64], what: &str) {
     let once: HashSet<&i64> = found.iter().collect();
-    assert_eq!(once.len(), found.len(), "{what}: {found:?}, one is given twice");
+    assert_eq!(
+        once.len(),
+        found.len(),
+        "{what}: {found:?}, one is given twice"
+    );
 }
 
 /// Fails unless a query finds what is right, whole and cut to pages; `all` gives it, sorted.
@@ -154,7 +158,7 @@ fn assert_cut<'a, V: Found<'a> + Numbered>(
     let first = cut.first().unwrap().map(|found| found.number());
     right.assert_page(first.as_slice(), asked.skip, Some(1), &what);
     match numbers(&cut.require_index()) {
-        Ok(same) => assert_eq!(same, found, "{what}"),
+        Ok(same) => right.assert_page(&same, asked.skip, asked.limit, &what),
         Err(error) => assert_eq!(error.kind(), ErrorKind::NoIndex, "{error}"),
     }
 }
@@ -176,7 +180,11 @@ fn assert_pages<'a, V: Found<'a> + Numbered>(
         let mut iter = query.iter().unwrap();
         let given = rest(&mut iter).unwrap();
         let counted = query.count().unwrap();
-        assert_eq!(counted, given.len() as u64, "{what}of the page behind {found:?}");
+        assert_eq!(
+            counted,
+            given.len() as u64,
+            "{what}of the page behind {found:?}"
+        );
         found.extend(&given);
         assert!(found.len() <= right.len(), "{what}in pages: {found:?}");
         let Some(cursor) = iter.cursor().filter(|_| !given.is_empty()) else {

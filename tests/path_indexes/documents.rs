@@ -6,8 +6,8 @@ use proptest::prelude::*;
 use serde_json::Value;
 
 use super::compare::{self, Hint, Right};
-use super::given::{Asked, GivenIndex, asked, document, indexes};
-use crate::support::db;
+use super::given::{Asked, GivenIndex, asked, config, document, indexes};
+use crate::support::check;
 
 /// What is done to documents between queries.
 #[derive(Clone, Debug)]
@@ -31,7 +31,11 @@ fn opposite(key: i64) -> i64 {
 /// Fails unless a collection answers as one without indexes does.
 fn assert_right(tx: &impl Readable, collection: &str, hints: &[Hint], asked: &Asked) {
     let plain = tx.documents("plain").unwrap();
-    let plain = plain.find(&asked.filter).unwrap().sort(asked.sort()).unwrap();
+    let plain = plain
+        .find(&asked.filter)
+        .unwrap()
+        .sort(asked.sort())
+        .unwrap();
     let opposed = tx.documents("opposed").unwrap();
     let opposed = opposed.find(asked.filter_without(&["_id"])).unwrap();
     let opposed = opposed.sort(asked.sort_turned(&["_id"])).unwrap();
@@ -115,7 +119,7 @@ fn assert_all(db: &Database, hints: &[Hint], asked: &[Asked]) {
 }
 
 proptest! {
-    #![proptest_config(ProptestConfig { failure_persistence: None, cases: 150, ..ProptestConfig::default() })]
+    #![proptest_config(config(150))]
     #[test]
     fn an_indexed_query_finds_what_a_scan_finds(
         indexes in indexes(),
@@ -123,7 +127,7 @@ proptest! {
         changes in vec(change(), 0..8),
         asked in vec(asked(), 1..12),
     ) {
-        let db = db();
+        let db = Database::in_memory().unwrap();
         for index in &indexes {
             db.create_index("indexed", index.make()).unwrap();
         }
@@ -136,6 +140,7 @@ proptest! {
         apply(&db, &["plain", "built"], &changes, &hints, asked.get(..2).unwrap_or_default());
         assert_same_indexes(&db);
         assert_all(&db, &hints, &asked);
+        check(&db);
     }
 }
 

@@ -10,14 +10,25 @@ use serde_json::{Map, Value, json};
 use super::compare::Hint;
 
 /// What can be indexed.
-const INDEXED: [&str; 6] = ["a", "b", "a.b", "a.c", "c", "a.0"];
+const INDEXED: [&str; 7] = ["a", "b", "a.b", "a.c", "c", "a.0", "0"];
 
 /// What can be asked for: what is indexed, and some that lead elsewhere.
-const ASKED: [&str; 11] = [
-    "a", "b", "a.b", "a.c", "c", "a.0", "a", "b", "a.0.b", "b.a", "_id",
+const ASKED: [&str; 12] = [
+    "a", "b", "a.b", "a.c", "c", "a.0", "a", "b", "a.0.b", "b.a", "0", "_id",
 ];
 
 const SORTED: [&str; 8] = ["a", "b", "a.b", "a.c", "c", "a.0", "a", "_id"];
+
+/// So many cases, or as many as `PROPTEST_CASES` says.
+pub fn config(cases: u32) -> ProptestConfig {
+    let told = std::env::var_os("PROPTEST_CASES").is_some();
+    let default = ProptestConfig::default();
+    ProptestConfig {
+        failure_persistence: None,
+        cases: if told { default.cases } else { cases },
+        ..default
+    }
+}
 
 /// An index, to be printed and made.
 #[derive(Clone, Debug)]
@@ -86,7 +97,10 @@ impl Asked {
     /// The filter, unless it names one of these paths; then one that holds for everything.
     pub fn filter_without(&self, paths: &[&str]) -> Value {
         let text = self.filter.to_string();
-        if paths.iter().any(|path| text.contains(&format!("\"{path}\""))) {
+        if paths
+            .iter()
+            .any(|path| text.contains(&format!("\"{path}\"")))
+        {
             return json!({});
         }
         self.filter.clone()
@@ -273,15 +287,23 @@ fn kind() -> impl Strategy<Value = Value> {
 }
 
 fn pattern() -> impl Strategy<Value = Value> {
-    let patterns = ["^a", "^ab?", "^A", "^", "b$", "^a|b", "^stras", "^k", "^a+", "^ab*$"];
-    (select(patterns.to_vec()), select(vec!["", "i", "m", "x", "s"]))
+    let patterns = [
+        "^a", "^ab?", "^A", "^", "b$", "^a|b", "^stras", "^k", "^a+", "^ab*$",
+    ];
+    (
+        select(patterns.to_vec()),
+        select(vec!["", "i", "m", "x", "s"]),
+    )
         .prop_map(|(pattern, options)| json!({ "$regex": pattern, "$options": options }))
 }
 
 /// A path and what it has to be.
 fn condition() -> impl Strategy<Value = Value> {
     let asked = prop_oneof![2 => operand(), 5 => operators(operand())];
-    let of_members = (select(vec!["a", "b", "c"]), operators(operand()))
+    let of_members = (
+        select(vec!["a", "b", "c", "0", "0.b"]),
+        operators(operand()),
+    )
         .prop_map(|(name, asked)| json!({ "$elemMatch": { name: asked } }));
     let asked = prop_oneof![8 => asked, 1 => of_members];
     (select(ASKED.to_vec()), asked).prop_map(|(path, asked)| json!({ path: asked }))

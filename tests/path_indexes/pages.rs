@@ -2,14 +2,14 @@
 
 use std::collections::BTreeSet;
 
-use larder::{Cursor, Database, ErrorKind, Readable};
+use larder::{Cursor, Database, ErrorKind};
 use proptest::collection::vec;
 use proptest::prelude::*;
 use serde_json::{Value, json};
 
 use super::compare::{Numbered, rest};
-use super::given::{Asked, asked, document, indexes};
-use crate::support::db;
+use super::given::{Asked, asked, config, document, indexes};
+use crate::support::{check, db};
 
 /// What others put or remove: their keys lie before, between and behind those that are left alone.
 #[derive(Clone, Debug)]
@@ -77,7 +77,7 @@ fn left_alone(db: &Database, asked: &Asked) -> BTreeSet<i64> {
 }
 
 proptest! {
-    #![proptest_config(ProptestConfig { failure_persistence: None, cases: 150, ..ProptestConfig::default() })]
+    #![proptest_config(config(150))]
     #[test]
     fn what_nobody_touches_comes_once(
         indexes in indexes(),
@@ -85,7 +85,7 @@ proptest! {
         writes in vec(write(), 10),
         mut asked in asked(),
     ) {
-        let db = db();
+        let db = Database::in_memory().unwrap();
         for index in &indexes {
             db.create_index("notes", index.make()).unwrap();
         }
@@ -111,6 +111,7 @@ proptest! {
                 carry_out(&db, write);
             }
         }
+        check(&db);
     }
 }
 
@@ -129,7 +130,8 @@ fn every_way_has_its_pages() {
     })
     .unwrap();
     for path in ["n", "m", "tags"] {
-        db.create_index("notes", larder::PathIndex::on(path)).unwrap();
+        db.create_index("notes", larder::PathIndex::on(path))
+            .unwrap();
     }
     for (filter, sort, way) in [
         (json!({}), "", "full scan"),
@@ -140,13 +142,26 @@ fn every_way_has_its_pages() {
         (json!({"n": {"$gt": 1}}), "m", "sorted in memory"),
         (json!({"tags": {"$gte": 1}}), "", "index \"tags_1\""),
         (json!({"tags": {"$exists": true}}), "-tags", "tags_1"),
-        (json!({"$or": [{"n": 3}, {"m": 1}, {"tags": 12}]}), "", "index \"m_1\""),
+        (
+            json!({"$or": [{"n": 3}, {"m": 1}, {"tags": 12}]}),
+            "",
+            "index \"m_1\"",
+        ),
     ] {
         let tx = db.read().unwrap();
         let notes = tx.documents("notes").unwrap();
         let asked = || {
             let query = notes.find(&filter).unwrap();
-            if sort.is_empty() { query } else { query.sort(sort).unwrap() }
+            let query = if way == "full scan" {
+                query
+            } else {
+                query.require_index()
+            };
+            if sort.is_empty() {
+                query
+            } else {
+                query.sort(sort).unwrap()
+            }
         };
         let explained = asked().limit(7).explain().unwrap().to_string();
         assert!(explained.contains(way), "{filter}, {sort}: {explained}");
@@ -198,14 +213,22 @@ fn a_cursor_belongs_to_its_query() {
     let notes = tx.documents("notes").unwrap();
     let other = notes.find(json!({"n": {"$gt": 1}})).unwrap().after(&cursor);
     assert_eq!(other.iter().unwrap_err().kind(), ErrorKind::Invalid);
-    let sorted = notes.find(json!({"n": {"$gt": 2}})).unwrap().sort("n").unwrap();
+    let sorted = notes
+        .find(json!({"n": {"$gt": 2}}))
+        .unwrap()
+        .sort("n")
+        .unwrap();
     let sorted = sorted.after(&cursor);
     assert_eq!(sorted.iter().unwrap_err().kind(), ErrorKind::Invalid);
     let noise: Cursor = "AQAAAAA".parse().unwrap();
     let noisy = notes.find(json!({})).unwrap().after(&noise);
     assert_eq!(noisy.iter().unwrap_err().kind(), ErrorKind::Invalid);
-    assert_eq!("§".parse::<Cursor>().unwrap_err().kind(), ErrorKind::Invalid);
-    db.write(|tx| tx.documents("notes")?.drop_index("n_1")).unwrap();
+    assert_eq!(
+        "§".parse::<Cursor>().unwrap_err().kind(),
+        ErrorKind::Invalid
+    );
+    db.write(|tx| tx.documents("notes")?.drop_index("n_1"))
+        .unwrap();
     let tx = db.read().unwrap();
     let notes = tx.documents("notes").unwrap();
     let gone = notes.find(json!({"n": {"$gt": 2}})).unwrap().after(&cursor);

@@ -11,13 +11,13 @@ use std::path::{Path, PathBuf};
 use std::time::{Duration, Instant};
 
 use indicatif::{ProgressBar, ProgressStyle};
-use larder::{Collection, Database, ErrorKind, Folded, record};
+use larder::{Collection, Database, ErrorKind, Folded, Query, View, record};
 use serde::Deserialize;
 
 /// A city, and the five ways in which it is found.
 #[record(
     name = "cities",
-    index(by_country_population = (country, population)),
+    index(by_country_population = (country, population), include = name),
     index(by_size = population, when = population >= 1_000_000)
 )]
 #[derive(Debug)]
@@ -113,6 +113,7 @@ fn main() -> Result<()> {
     };
     load(&db, &mut report)?;
     ask(&db, &mut report)?;
+    query(&db, &mut report)?;
     change(&db, &mut report)?;
     db.close()?;
     reopen(&path, &mut report)?;
@@ -214,6 +215,63 @@ fn ask(db: &Database, report: &mut Report) -> Result<()> {
         largest.location.lon.to_native()
     );
     report.add("cities of a million", count, started.elapsed());
+    Ok(())
+}
+
+/// What a query finds, and how.
+fn query(db: &Database, report: &mut Report) -> Result<()> {
+    let tx = db.read()?;
+    let cities = tx.collection::<City>()?;
+
+    println!("\nLarge cities of Croatia and its neighbour, by a filter");
+    let near = City::COUNTRY
+        .one_of(["HR", "SI"])
+        .and(City::POPULATION.ge(100_000));
+    let large = cities.find(&near)?.sort(City::POPULATION.desc())?.limit(5);
+    for city in large.select((City::NAME, City::COUNTRY, City::POPULATION))? {
+        let (name, country, population) = city?;
+        println!("  {name:<28} {country} {population:>10}");
+    }
+    told("cities by two conditions, sorted", &large, report)?;
+
+    let french = cities
+        .find(City::COUNTRY.eq("FR"))?
+        .sort(City::POPULATION.desc())?
+        .limit(5);
+    told("largest cities, sorted by the index", &french, report)?;
+    let mut names = french.select((City::NAME, City::POPULATION))?;
+    for name in names.by_ref() {
+        name?;
+    }
+    println!(
+        "  their names alone: {}",
+        names.explain().to_string().replace('\n', "; ")
+    );
+
+    let north = City::LOCATION.then(Location::LAT).gt(69.5);
+    told("cities far in the north", &cities.find(&north)?, report)?;
+    told(
+        "cities far in the north, two threads",
+        &cities.find(&north)?.parallel(),
+        report,
+    )?;
+
+    let started = Instant::now();
+    let inhabitants = cities.find(&near)?.sum(City::POPULATION)?;
+    report.add("inhabitants, summed", inhabitants.count, started.elapsed());
+    println!(
+        "{} people live in {} of them",
+        inhabitants.integers, inhabitants.count
+    );
+    Ok(())
+}
+
+/// Carries a query out, and says how.
+fn told<'a>(what: &str, query: &Query<'a, View<'a, City>>, report: &mut Report) -> Result<()> {
+    let started = Instant::now();
+    let plan = query.explain()?;
+    report.add(what, plan.found(), started.elapsed());
+    println!("  {what}: {}", plan.to_string().replace('\n', "; "));
     Ok(())
 }
 

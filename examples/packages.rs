@@ -18,7 +18,7 @@ use std::io::Read;
 use std::path::{Path, PathBuf};
 use std::time::Instant;
 
-use larder::{Database, DocumentKey, ErrorKind, ListRef, Timestamp, ValueRef, record};
+use larder::{Database, DocumentKey, ErrorKind, ListRef, PathIndex, Timestamp, ValueRef, record};
 use serde::{Deserialize, Serialize};
 use serde_json::{Value, json};
 
@@ -61,6 +61,7 @@ fn main() -> Result<()> {
     let git = find(&db, "git")?;
     read(&db, &git)?;
     walk(&db, "libc6")?;
+    ask(&db)?;
     install(&db, "git")?;
     change(&db, &git)?;
     change_at_once(&db, &git)?;
@@ -162,6 +163,74 @@ fn walk(db: &Database, name: &str) -> Result<()> {
     println!("{decoded} of {all} need {name}, by decoding in {took}");
     assert_eq!(count, decoded);
     Ok(())
+}
+
+/// Queries: without an index, and with some that are made for them.
+fn ask(db: &Database) -> Result<()> {
+    let large = json!({"section": "admin", "size": {"$gte": 100_000}});
+    let needs = json!({"depends": {"$elemMatch": {"$elemMatch": {"name": "libc6"}}}});
+    println!("\nLarge packages for administrators, without an index:");
+    let before = explain(db, &large)?;
+
+    let started = Instant::now();
+    db.create_index("packages", PathIndex::on("section").and_descending("size"))?;
+    db.create_index("packages", PathIndex::on("tags").sparse())?;
+    let required = PathIndex::on("name").only(json!({"priority": "required"}));
+    db.create_index("packages", required.named("required"))?;
+    let took = time(started, db.read()?.documents("packages")?.len()?)?;
+    println!("Three indexes made in {took}");
+    let after = explain(db, &large)?;
+    assert_eq!(before, after);
+
+    let tx = db.read()?;
+    let packages = tx.documents("packages")?;
+    for index in packages.indexes()? {
+        println!("  {index}");
+    }
+    let largest = packages
+        .find(json!({"section": "admin"}))?
+        .sort("-size")?
+        .limit(3);
+    for package in largest.project(["name", "size"])? {
+        println!("  {}", package?.to_json()?);
+    }
+    let plan = largest.explain()?;
+    assert!(!plan.sorts_in_memory() && plan.keys() == 3, "{plan}");
+    println!("{plan}");
+
+    let tools = json!({"$or": [{"tags": "role::program"}, {"section": "utils"}]});
+    println!("Programs or utilities:");
+    explain(db, &tools)?;
+    println!("Required ones from a to c, by an index that has no others:");
+    explain(
+        db,
+        &json!({"priority": "required", "name": {"$gte": "a", "$lt": "d"}}),
+    )?;
+    let sections = packages.find(json!({}))?.count_by("section")?;
+    let most = sections
+        .iter()
+        .max_by_key(|(_, count)| count)
+        .ok_or("there is no section")?;
+    println!(
+        "Of {} sections {} has most packages, {}",
+        sections.len(),
+        most.0.to_json()?,
+        most.1
+    );
+    let refused = packages.find(&needs)?.require_index().count();
+    assert!(refused.is_err_and(|error| error.is(ErrorKind::NoIndex)));
+    Ok(())
+}
+
+/// Says how a query was answered; gives how many it found.
+fn explain(db: &Database, filter: &Value) -> Result<u64> {
+    let tx = db.read()?;
+    let packages = tx.documents("packages")?;
+    let query = packages.find(filter)?;
+    let started = Instant::now();
+    let plan = query.explain()?;
+    println!("{plan}, in {:.1?}", started.elapsed());
+    Ok(plan.found())
 }
 
 /// Whether one of the groups has the name. Nothing is copied.

@@ -1,10 +1,13 @@
 //! What did the user write before a field? `#[key]`, `#[index]` and `#[unique]`.
 
-use proc_macro2::Span;
+use proc_macro2::{Span, TokenStream};
+use syn::parse::{ParseStream, Parser};
 use syn::spanned::Spanned;
-use syn::{Attribute, Ident, Meta};
+use syn::{Attribute, Ident, Meta, Token};
 
 use crate::errors::{Errors, closest, did_you_mean};
+use crate::field_path::FieldPath;
+use crate::index::read_paths;
 use crate::list;
 use crate::names::name_of;
 
@@ -27,6 +30,8 @@ pub(crate) struct IndexAttribute {
     pub(crate) unique: bool,
     pub(crate) each: bool,
     pub(crate) fold: bool,
+    /// The fields that it holds beside this one.
+    pub(crate) include: Vec<FieldPath>,
 }
 
 /// Takes our attributes, and what is spelled nearly like them, off a field.
@@ -42,7 +47,7 @@ pub(crate) fn take_field_attributes(
         let span = attribute.path().span();
         match name_of(ident).as_str() {
             "key" => {
-                let words = words(attribute, &["auto"], errors);
+                let words = words(attribute, &["auto"], None, errors);
                 if taken.key.is_some() {
                     errors.add(span, "`#[key]` stands here twice; leave one out");
                 }
@@ -52,12 +57,14 @@ pub(crate) fn take_field_attributes(
                 });
             }
             kind @ ("index" | "unique") => {
-                let words = words(attribute, &["each", "fold"], errors);
+                let mut include = Vec::new();
+                let words = words(attribute, &["each", "fold"], Some(&mut include), errors);
                 taken.indexes.push(IndexAttribute {
                     span,
                     unique: kind == "unique",
                     each: has(&words, "each"),
                     fold: has(&words, "fold"),
+                    include,
                 });
             }
             other => {
@@ -78,8 +85,13 @@ pub(crate) fn take_field_attributes(
     taken
 }
 
-/// The words between the parentheses; what is not known is an error.
-fn words(attribute: &Attribute, known: &[&str], errors: &mut Errors) -> Vec<Ident> {
+/// The words between the parentheses, and what is to be included; what is not known is an error.
+fn words(
+    attribute: &Attribute,
+    known: &[&str],
+    mut include: Option<&mut Vec<FieldPath>>,
+    errors: &mut Errors,
+) -> Vec<Ident> {
     let name = attribute
         .path()
         .get_ident()
@@ -108,6 +120,21 @@ fn words(attribute: &Attribute, known: &[&str], errors: &mut Errors) -> Vec<Iden
             .next()
             .map(|token| token.to_string());
         let first = first.unwrap_or_default();
+        if let (Some(include), "include") = (&mut include, first.as_str()) {
+            let value = |input: ParseStream<'_>| -> syn::Result<TokenStream> {
+                input.parse::<Ident>()?;
+                input.parse::<Token![=]>()?;
+                input.parse()
+            };
+            match value.parse2(piece).and_then(read_paths) {
+                Ok(paths) => include.extend(paths),
+                Err(_) => errors.add(
+                    span,
+                    "this option is written `include = name` or `include = (a, b)`",
+                ),
+            }
+            continue;
+        }
         match syn::parse2::<Ident>(piece) {
             Ok(word) if known.iter().any(|known| word == known) => {
                 if words.contains(&word) {

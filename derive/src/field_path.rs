@@ -38,6 +38,16 @@ impl FieldPath {
         }
     }
 
+    pub(crate) fn copied(&self) -> Self {
+        let step = |step: &Step| Step {
+            name: step.name.clone(),
+            span: step.span,
+        };
+        Self {
+            steps: self.steps.iter().map(step).collect(),
+        }
+    }
+
     pub(crate) fn span(&self) -> Span {
         let first = self
             .steps

@@ -20,6 +20,8 @@ pub(crate) struct Index {
     pub(crate) unique: bool,
     pub(crate) parts: Vec<Part>,
     pub(crate) condition: Option<Condition>,
+    /// The fields that it holds beside its parts.
+    pub(crate) include: Vec<FieldPath>,
     /// Whether an option was wrong, so that not all that was meant is known.
     pub(crate) incomplete: bool,
     pub(crate) span: Span,
@@ -53,10 +55,10 @@ impl Index {
         let (name, parts) = errors.take(syn::parse2::<Definition>(definition)).map(
             |Definition { name, parts }| (name, parts.map(|parts| read_parts(parts, errors))),
         )?;
-        let mut condition = None;
+        let mut options = Options::default();
         let mut incomplete = false;
         for option in pieces {
-            incomplete |= read_option(option, &mut condition, word, errors).is_none();
+            incomplete |= options.read(option, word, errors).is_none();
         }
         let Some(parts) = parts else {
             errors.add(
@@ -71,7 +73,8 @@ impl Index {
             name: name_of(&name),
             unique,
             parts: parts?,
-            condition,
+            condition: options.condition,
+            include: options.include.unwrap_or_default(),
             incomplete,
             span: name.span(),
         })
@@ -95,6 +98,7 @@ impl Index {
                 each: attribute.each.then_some(span),
             }],
             condition: None,
+            include: attribute.include.iter().map(FieldPath::copied).collect(),
             incomplete: false,
             span,
         }
@@ -153,55 +157,110 @@ fn read_parts(tokens: TokenStream, errors: &mut Errors) -> Option<Vec<Part>> {
     parts.into_iter().collect()
 }
 
-/// Reads what stands behind the parts; `None` if something is wrong with it.
-fn read_option(
-    tokens: TokenStream,
-    condition: &mut Option<Condition>,
-    word: &str,
-    errors: &mut Errors,
-) -> Option<()> {
-    let span = tokens.span();
-    let option = |input: ParseStream<'_>| -> syn::Result<(Ident, TokenStream)> {
-        let name = input.call(Ident::parse_any)?;
-        input.parse::<Token![=]>()?;
-        Ok((name, input.parse()?))
-    };
-    let Ok((name, value)) = syn::parse::Parser::parse2(option, tokens) else {
-        errors.add(
-            span,
-            format!(
-                "several parts stand in parentheses: `{word}(by_x = (a, b))`; behind them there may \
-                 be `when = ..`"
-            ),
-        );
-        return None;
-    };
-    if name != "when" {
-        errors.add(
-            name.span(),
-            format!(
-                "an index has no option `{name}`; behind its parts there may be `when = ..`{}",
-                did_you_mean(&name.to_string(), ["when"])
-            ),
-        );
-        return None;
+/// One path, or several in parentheses.
+pub(crate) fn read_paths(tokens: TokenStream) -> syn::Result<Vec<FieldPath>> {
+    let mut trees = tokens.clone().into_iter();
+    match (trees.next(), trees.next()) {
+        (Some(TokenTree::Group(group)), None) if group.delimiter() == Delimiter::Parenthesis => {
+            list::split(group.stream())
+                .into_iter()
+                .map(syn::parse2)
+                .collect()
+        }
+        _ => Ok(vec![syn::parse2(tokens)?]),
     }
-    if condition.is_some() {
-        errors.add(
-            name.span(),
-            "an index has one condition; join them with `&&`",
-        );
-        return None;
+}
+
+/// What stands behind the parts.
+#[derive(Default)]
+struct Options {
+    condition: Option<Condition>,
+    include: Option<Vec<FieldPath>>,
+}
+
+impl Options {
+    /// Reads one of them; `None` if something is wrong with it.
+    fn read(&mut self, tokens: TokenStream, word: &str, errors: &mut Errors) -> Option<()> {
+        let span = tokens.span();
+        let option = |input: ParseStream<'_>| -> syn::Result<(Ident, TokenStream)> {
+            let name = input.call(Ident::parse_any)?;
+            input.parse::<Token![=]>()?;
+            Ok((name, input.parse()?))
+        };
+        let Ok((name, value)) = syn::parse::Parser::parse2(option, tokens) else {
+            errors.add(
+                span,
+                format!(
+                    "several parts stand in parentheses: `{word}(by_x = (a, b))`; behind them there \
+                     may be `when = ..` and `include = ..`"
+                ),
+            );
+            return None;
+        };
+        if name == "when" {
+            self.read_condition(&name, value, errors)
+        } else if name == "include" {
+            self.read_include(&name, value, errors)
+        } else {
+            errors.add(
+                name.span(),
+                format!(
+                    "an index has no option `{name}`; behind its parts there may be `when = ..` and \
+                     `include = ..`{}",
+                    did_you_mean(&name.to_string(), ["when", "include"])
+                ),
+            );
+            None
+        }
     }
-    if value.is_empty() {
-        errors.add(
-            name.span(),
-            "`when` needs a condition: `when = population > 1000`",
-        );
-        return None;
+
+    fn read_condition(
+        &mut self,
+        name: &Ident,
+        value: TokenStream,
+        errors: &mut Errors,
+    ) -> Option<()> {
+        if self.condition.is_some() {
+            errors.add(
+                name.span(),
+                "an index has one condition; join them with `&&`",
+            );
+            return None;
+        }
+        if value.is_empty() {
+            errors.add(
+                name.span(),
+                "`when` needs a condition: `when = population > 1000`",
+            );
+            return None;
+        }
+        self.condition = Some(Condition::parse(value, errors)?);
+        Some(())
     }
-    *condition = Some(Condition::parse(value, errors)?);
-    Some(())
+
+    fn read_include(
+        &mut self,
+        name: &Ident,
+        value: TokenStream,
+        errors: &mut Errors,
+    ) -> Option<()> {
+        if self.include.is_some() {
+            errors.add(
+                name.span(),
+                "an index includes once; name several fields in parentheses: `include = (a, b)`",
+            );
+            return None;
+        }
+        if value.is_empty() {
+            errors.add(
+                name.span(),
+                "`include` needs fields: `include = name` or `include = (a, b)`",
+            );
+            return None;
+        }
+        self.include = Some(errors.take(read_paths(value))?);
+        Some(())
+    }
 }
 
 impl Parse for Part {

@@ -28,7 +28,26 @@ pub(crate) fn describe(index: &Index) -> TokenStream {
             || code!(::core::option::Option::None),
             |condition| code!(::core::option::Option::Some(#condition)),
         );
-    code!(::larder::__private::index(#name, #unique, [#(#parts),*], #condition))
+    let include = index.include.iter().map(|path| {
+        let names = path.names();
+        code!(&[#(#names),*])
+    });
+    code!(::larder::__private::index(
+        #name, #unique, [#(#parts),*], #condition, &[#(#include),*]
+    ))
+}
+
+/// Compiles only if there are the fields that it includes.
+pub(crate) fn check_included(index: &Index, fields: &[Field]) -> TokenStream {
+    let types = index.include.iter().filter_map(|path| {
+        let ty = path.types(fields)?.pop()?;
+        Some(
+            quote_spanned! {path.span().resolved_at(Span::mixed_site())=>
+                const _: ::core::marker::PhantomData<#ty> = ::core::marker::PhantomData;
+            },
+        )
+    });
+    types.collect()
 }
 
 /// The type of its key.

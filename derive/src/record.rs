@@ -56,6 +56,11 @@ pub(crate) fn expand(arguments: TokenStream, item: &TokenStream) -> TokenStream 
         .iter()
         .filter_map(|index| index.condition.as_ref())
         .map(|condition| condition_code::check(condition, fields))
+        .chain(
+            indexes
+                .iter()
+                .map(|index| index_code::check_included(index, fields)),
+        )
         .collect();
     let layout = archived::expand_check(&item);
     let name = name.unwrap_or_else(|| snake_case(&name_of(&item.ident)));

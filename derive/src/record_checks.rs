@@ -104,6 +104,7 @@ fn check_index(index: &Index, fields: &[Field], errors: &mut Errors) {
     {
         check_path(path, fields, errors);
     }
+    check_included(index, fields, errors);
     if index.parts.len() > MEMBERS_MAX {
         errors.add(index.span, "an index has at most six parts");
     }
@@ -122,6 +123,35 @@ fn check_index(index: &Index, fields: &[Field], errors: &mut Errors) {
                 ),
             );
         }
+    }
+}
+
+fn check_included(index: &Index, fields: &[Field], errors: &mut Errors) {
+    for (i, path) in index.include.iter().enumerate() {
+        check_path(path, fields, errors);
+        let before = index.include.iter().take(i);
+        let others = before.chain(index.parts.iter().map(|part| &part.path));
+        if others
+            .into_iter()
+            .any(|other| other.names() == path.names())
+        {
+            errors.add(
+                path.span(),
+                format!(
+                    "`{}` stands twice in this index; leave one out",
+                    path.text()
+                ),
+            );
+        }
+    }
+    if let (Some(path), true) = (
+        index.include.first(),
+        index.parts.iter().any(|part| part.each.is_some()),
+    ) {
+        errors.add(
+            path.span(),
+            "an index of each element includes nothing: it would hold it once for each; leave it out",
+        );
     }
 }
 
@@ -206,6 +236,7 @@ fn check_alike(indexes: &[Index], errors: &mut Errors) {
                 && [*other, index]
                     .iter()
                     .all(|one| one.condition.is_none() && !one.incomplete)
+                && other.include.is_empty() == index.include.is_empty()
         });
         if let Some(other) = alike {
             errors.add(

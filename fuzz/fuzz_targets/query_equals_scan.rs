@@ -159,7 +159,10 @@ impl Node {
             Self::Time(second) => {
                 json!({ "$time": format!("1970-01-01T00:00:{:02}Z", second % 60) })
             }
-            Self::Bytes(count) => json!({ "$bytes": ["", "AQ==", "AQI="][usize::from(count % 3)] }),
+            Self::Bytes(count) => {
+                let bytes = ["", "AQ==", "AQI="][usize::from(count % 3)];
+                json!({ "$bytes": bytes })
+            }
             Self::List(_) | Self::Object(_) if depth == 0 => Value::Null,
             Self::List(nodes) => nodes.iter().take(8).map(|node| node.json(depth - 1)).collect(),
             Self::Object(members) => {

@@ -11,7 +11,7 @@ use crate::codec::key::KeyReader;
 use crate::codec::key::document::{NULL, decode};
 use crate::codec::value::read::Node;
 use crate::codec::value::write::Writer;
-use crate::query::find::on_value;
+use crate::query::find::{Met, on_value};
 use crate::query::sort::Part;
 use crate::schema::filter::{Field as Place, Path, tuples};
 use crate::schema::order::encode;
@@ -215,8 +215,9 @@ impl<'a, V: Found<'a>> Query<'a, V> {
     /// [`Limit`](crate::ErrorKind::Limit) when the sum of integers is beyond 128 bits.
     pub fn sum<P: ValuePath<V>>(&self, path: P) -> Result<Sum> {
         let At(path) = self.checked(&path)?;
-        let sums = self.fold(&Sum::default, &|sum: &mut Sum, key, stored| {
-            self.on_values(&path, key, stored, &mut |place| match place {
+        let reading = self.reading(vec![path.clone()]);
+        let sums = reading.fold(&Sum::default, &|sum: &mut Sum, met| {
+            self.on_values(&path, met, &mut |place| match place {
                 Place::Value(value) => sum.add(value),
                 Place::Missing | Place::Empty => Ok(()),
             })
@@ -227,8 +228,9 @@ impl<'a, V: Found<'a>> Query<'a, V> {
     fn groups<P: ValuePath<V>>(&self, path: &P, missing: bool) -> Result<Groups> {
         let At(path) = self.checked(path)?;
         let begin = || (Groups::new(), 0_usize);
-        let parts = self.fold(&begin, &|(groups, bytes), key, stored| {
-            self.on_values(&path, key, stored, &mut |place| {
+        let reading = self.reading(vec![path.clone()]);
+        let parts = reading.fold(&begin, &|(groups, bytes), met| {
+            self.on_values(&path, met, &mut |place| {
                 let encoded = match place {
                     Place::Value(value) => encoded(value)?,
                     Place::Missing if missing => vec![NULL],
@@ -247,8 +249,8 @@ impl<'a, V: Found<'a>> Query<'a, V> {
     fn extreme<P: ValuePath<V>>(&self, path: &P, greatest: bool) -> Result<Option<P::Value>> {
         let At(at) = self.checked(path)?;
         let better = |one: &[u8], other: &[u8]| if greatest { one > other } else { one < other };
-        let add = |best: &mut Option<Vec<u8>>, key: &[u8], stored: &[u8]| {
-            self.on_values(&at, key, stored, &mut |place| {
+        let add = |best: &mut Option<Vec<u8>>, met: Met<'_>| {
+            self.on_values(&at, met, &mut |place| {
                 let Place::Value(value) = place else {
                     return Ok(());
                 };
@@ -266,8 +268,8 @@ impl<'a, V: Found<'a>> Query<'a, V> {
             descending: greatest,
         };
         let parts = match self.first_by(part)? {
-            Some(first) => first.fold(&|| None, &add)?,
-            None => self.fold(&|| None, &add)?,
+            Some(first) => first.reading(vec![at.clone()]).fold(&|| None, &add)?,
+            None => self.reading(vec![at.clone()]).fold(&|| None, &add)?,
         };
         let best = parts
             .into_iter()
@@ -286,15 +288,14 @@ impl<'a, V: Found<'a>> Query<'a, V> {
     fn on_values(
         &self,
         path: &Path,
-        key: &[u8],
-        stored: &[u8],
+        met: Met<'_>,
         give: &mut dyn FnMut(Place<'_>) -> Result<()>,
     ) -> Result<()> {
         let Some(place) = self.target.place else {
             return Ok(());
         };
         let with_key = path.names().next() == Some("_id");
-        on_value(place.info, key, stored, with_key, |value, bytes| {
+        on_value(place.info, met, with_key, |value, bytes| {
             let mut budget = Budget::new(bytes);
             let mut give = |places: &[Place<'_>]| places.iter().try_for_each(|place| give(*place));
             tuples(std::iter::once(path), value, &mut budget, &mut give).map(drop)

@@ -20,7 +20,8 @@ impl<'a, V: Found<'a>> Query<'a, V> {
     /// The encoded keys of all that is found, in order.
     pub(super) fn encoded_keys(&self) -> Result<Vec<Vec<u8>>> {
         let begin = || (Vec::new(), 0_usize);
-        let parts = self.fold(&begin, &|(keys, bytes): &mut (Vec<_>, _), key, _| {
+        let parts = self.reading(Vec::new()).fold(&begin, &|(keys, bytes): &mut (Vec<_>, _), met| {
+            let key = met.key;
             *bytes += key.len() + KEY_BYTES;
             if *bytes > KEYS_BYTES_MAX {
                 return Err(Error::limit(format!(

@@ -109,6 +109,7 @@ impl Way {
             None => "by key".to_owned(),
         };
         let backwards = if walk.reversed { ", backwards" } else { "" };
+        let alone = if walk.is_covered { ", alone" } else { "" };
         let spans = match (walk.spans.len(), walk.bounded) {
             (_, 0) => "all of it".to_owned(),
             (0, _) => "nothing can be found".to_owned(),
@@ -118,7 +119,7 @@ impl Way {
         Self {
             index: name,
             text: format!(
-                "{table}{backwards}: {spans}, {} keys expected",
+                "{table}{backwards}{alone}: {spans}, {} keys expected",
                 walk.estimate
             ),
             is_full_scan: walk.is_full_scan(),

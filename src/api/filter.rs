@@ -183,6 +183,15 @@ impl<R, V> Field<R, V> {
     }
 }
 
+impl<R, V> Field<R, V> {
+    /// The same where an option that leads there may be `None`:
+    /// `City::PLACE.some().then(Place::LAT).maybe()` is selected as an `Option<f64>`.
+    #[must_use]
+    pub fn maybe(self) -> Field<R, Option<V>> {
+        self.retyped()
+    }
+}
+
 impl<R, V> Field<R, Option<V>> {
     /// What it holds: to go on into a part, `City::PLACE.some().then(Place::LAT)`.
     #[must_use]

@@ -97,7 +97,7 @@ impl<'a, T: Record> IndexEntries<'a, T> {
 impl<'a> Source<'a> {
     /// The record that an entry of the index points to.
     pub(super) fn view<T: Record>(&self, entry: &[u8], value: &[u8]) -> Result<View<'a, T>> {
-        let (_, key) = split(self.info, self.index, entry, value)?;
+        let key = split(self.info, self.index, entry, value)?.key;
         let stored = self.records.peek(key)?.ok_or_else(|| {
             Error::corrupt(format!(
                 "index {:?} of collection {:?} points to a record that does not exist, with {}",

@@ -149,6 +149,7 @@ impl PathIndex {
             condition: None,
             filter: filter.transpose()?,
             sparse,
+            include: Vec::new(),
             folding: folded.then(folding_version),
         };
         IndexPlan::of_paths(&definition)?;

@@ -14,7 +14,7 @@ use super::view::View;
 use crate::base::error::Context;
 use crate::base::{Error, ErrorKind, Result};
 use crate::collection::tables::Tables;
-use crate::query::find::{Find, Sorted};
+use crate::query::find::{Find, Met, Sorted};
 use crate::query::parallel::{Add, Work};
 use crate::query::plan::{Plan, Walk};
 use crate::query::sort::Part;
@@ -323,12 +323,14 @@ impl<'a, V: Found<'a>> Query<'a, V> {
             .after
             .as_ref()
             .map(|cursor| cursor.position(fingerprint));
-        let source = match self.target.place {
+        let (plan, source) = match self.target.place {
             Some(place) => self.begin(place, position.transpose()?)?,
-            None => Source::Nothing,
+            None => (Plan::NONE, Source::Nothing),
         };
         Ok(QueryIter {
             target: self.target,
+            plan,
+            given: 0,
             // What is sorted was skipped already.
             skip: match source {
                 Source::Walk(_) => self.find.skip,
@@ -342,7 +344,7 @@ impl<'a, V: Found<'a>> Query<'a, V> {
         })
     }
 
-    fn begin(&self, place: Place<'a>, after: Option<Position>) -> Result<Source<'a>> {
+    fn begin(&self, place: Place<'a>, after: Option<Position>) -> Result<(Plan, Source<'a>)> {
         let (sorted, entry) = match after {
             None => (None, None),
             Some(Position::Sorted(sorted)) => (Some(sorted), None),
@@ -356,15 +358,20 @@ impl<'a, V: Found<'a>> Query<'a, V> {
         let in_parallel = self.find.parallel && plan.walks.iter().any(Walk::is_full_scan);
         plan.sorts |= sorted.is_some() || (in_parallel && entry.is_none());
         if plan.sorts {
-            let (found, seen) = self.find.sorted(place, plan, sorted.as_ref())?;
-            return Ok(Source::Sorted {
+            // What it is sorted by need not be included.
+            plan.walks
+                .iter_mut()
+                .for_each(|walk| walk.is_covered = false);
+            let (found, seen) = self.find.sorted(place, plan.clone(), sorted.as_ref())?;
+            let sorted = Source::Sorted {
                 found: found.into_iter(),
                 last: None,
                 seen,
-            });
+            };
+            return Ok((plan, sorted));
         }
-        let walker = Walker::new(place, plan, entry.map(|(_, entry)| entry));
-        Ok(Source::Walk(Box::new(walker)))
+        let walker = Walker::new(place, plan.clone(), entry.map(|(_, entry)| entry));
+        Ok((plan, Source::Walk(Box::new(walker))))
     }
 
     /// How it is answered; through the index that is named.
@@ -410,11 +417,12 @@ impl<'a, V: Found<'a>> Query<'a, V> {
 
     /// How many there are; none is held in memory.
     pub fn count(&self) -> Result<u64> {
-        let add = |count: &mut u64, _: &[u8], _: &[u8]| {
+        let add = |count: &mut u64, _: Met<'_>| {
             *count += 1;
             Ok(())
         };
-        Ok(self.in_any_order().fold(&|| 0, &add)?.into_iter().sum())
+        let counts = self.in_any_order().reading(Vec::new()).fold(&|| 0, &add)?;
+        Ok(counts.into_iter().sum())
     }
 
     /// Whether there is one.
@@ -423,7 +431,7 @@ impl<'a, V: Found<'a>> Query<'a, V> {
             let Some(place) = self.target.place else {
                 return Ok(false);
             };
-            let mut any = self.in_any_order();
+            let mut any = self.in_any_order().reading(Vec::new());
             any.find.parallel = false;
             if self.find.limit == Some(0) || self.after.is_some() {
                 return Ok(any.begin_iter()?.next_within()?.is_some());
@@ -443,17 +451,11 @@ impl<'a, V: Found<'a>> Query<'a, V> {
     /// How it is answered: which indexes are gone through, what was expected to be met there, and what was.
     /// The query is carried out for it.
     pub fn explain(&self) -> Result<Explanation> {
-        let Some(place) = self.target.place else {
-            return Ok(Explanation::of_nothing(self.target.name));
-        };
-        let plan = self.plan(place)?;
         let mut iter = self.iter()?;
-        let mut found = 0;
-        for record in iter.by_ref() {
-            record?;
-            found += 1;
+        while let Some(found) = iter.next_found_within() {
+            found?;
         }
-        Ok(Explanation::new(place.info, &plan, iter.seen(), found))
+        Ok(iter.explain())
     }
 
     /// Makes something of all that is found, out of key and stored bytes; several times on several threads,
@@ -478,7 +480,7 @@ impl<'a, V: Found<'a>> Query<'a, V> {
             let mut made = begin();
             let mut iter = self.begin_iter()?;
             while let Some(found) = iter.next_within()? {
-                add(&mut made, &found.key, &found.stored)?;
+                add(&mut made, found.met())?;
             }
             Ok(vec![made])
         };
@@ -493,6 +495,13 @@ impl<'a, V: Found<'a>> Query<'a, V> {
             any.find.sort = Vec::new();
         }
         any
+    }
+
+    /// The same where nothing else is read of what is found than these paths.
+    pub(super) fn reading(&self, paths: Vec<Path>) -> Self {
+        let mut reading = self.copied();
+        reading.find.reads = Some(paths);
+        reading
     }
 
     fn copied(&self) -> Self {
@@ -554,6 +563,9 @@ fn moved_on() -> Error {
 pub struct QueryIter<'a, V> {
     target: Target<'a>,
     find: Find,
+    plan: Plan,
+    /// How many were given.
+    given: u64,
     fingerprint: u32,
     /// How many are still to be left out.
     skip: u64,
@@ -596,11 +608,17 @@ impl<'a, V: Found<'a>> QueryIter<'a, V> {
         Some(Cursor::new(self.fingerprint, &position))
     }
 
-    fn seen(&self) -> Seen {
-        match &self.source {
-            Source::Nothing => Seen::default(),
+    /// How it is answered: which indexes are gone through, what was expected to be met there, and what was
+    /// so far.
+    pub fn explain(&self) -> Explanation {
+        let seen = match &self.source {
+            Source::Nothing => return Explanation::of_nothing(self.target.name),
             Source::Walk(walker) => walker.seen,
             Source::Sorted { seen, .. } => *seen,
+        };
+        match self.target.place {
+            Some(place) => Explanation::new(place.info, &self.plan, seen, self.given),
+            None => Explanation::of_nothing(self.target.name),
         }
     }
 
@@ -628,7 +646,7 @@ impl<'a, V: Found<'a>> QueryIter<'a, V> {
                     .ok_or_else(|| Error::corrupt("what a query found is not there any more"))?;
                 let key = Bytes::owned(next.key.clone());
                 *last = Some(next);
-                Ok(Some(walk::Found { key, stored }))
+                Ok(Some(walk::Found::stored(key, stored)))
             }
         }
     }
@@ -641,7 +659,9 @@ impl<'a, V: Found<'a>> QueryIter<'a, V> {
     /// The next of as many as are asked for; nothing more behind an error.
     pub(super) fn next_found_within(&mut self) -> Option<Result<walk::Found<'a>>> {
         let next = self.next_within().transpose();
-        if !matches!(next, Some(Ok(_))) {
+        if matches!(next, Some(Ok(_))) {
+            self.given += 1;
+        } else {
             self.left = 0;
         }
         next
@@ -656,7 +676,7 @@ impl<'a, V: Found<'a>> QueryIter<'a, V> {
         self.next_found()
     }
 
-    fn open(&self, walk::Found { key, stored }: walk::Found<'a>) -> Result<V> {
+    fn open(&self, walk::Found { key, stored, .. }: walk::Found<'a>) -> Result<V> {
         V::open(sealed::Entry {
             name: self.target.name,
             info: self.target.place.map(|place| place.info),

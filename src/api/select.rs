@@ -2,10 +2,11 @@
 
 use super::document::Document;
 use super::documents::DocumentView;
+use super::explain::Explanation;
 use super::project::Tree;
 use super::query::{Query, QueryIter};
 use super::view::View;
-use crate::base::Result;
+use crate::base::{Error, Result};
 use crate::collection::body::look;
 use crate::query::find::on_value;
 use crate::query::walk::Found;
@@ -50,6 +51,12 @@ impl<T: Record, X: Storable> Selection<T> for Field<T, X> {
         for name in self.path() {
             value = value.get(name)?.unwrap_or(ValueRef::Null);
         }
+        if matches!(value, ValueRef::Null) && !X::NULLABLE {
+            return Err(Error::invalid(format!(
+                "there is nothing at {}, as an option is `None`; select the field as `field.maybe()`",
+                self.path().join(".")
+            )));
+        }
         X::from_value(value, budget)
             .map_err(|error| error.during(format!("field {}", self.path().join("."))))
     }
@@ -86,7 +93,8 @@ tuples! {
 }
 
 impl<'a, T: Record> Query<'a, View<'a, T>> {
-    /// Only some fields of each record: nothing else of it is looked at.
+    /// Only some fields of each record: nothing else of it is looked at. Where these, and those of the
+    /// filter, are parts of an index or included in it (`#[index(include = ..)]`), no record is read.
     ///
     /// ```
     /// # use larder::{Database, record};
@@ -106,8 +114,10 @@ impl<'a, T: Record> Query<'a, View<'a, T>> {
     /// # }
     /// ```
     pub fn select<S: Selection<T>>(&self, fields: S) -> Result<Selected<'a, T, S>> {
+        let mut paths = Paths(Vec::new());
+        fields.paths(&mut paths);
         Ok(Selected {
-            iter: self.iter()?,
+            iter: self.reading(paths.0).iter()?,
             fields,
         })
     }
@@ -120,11 +130,16 @@ pub struct Selected<'a, T: Record, S> {
 }
 
 impl<T: Record, S: Selection<T>> Selected<'_, T, S> {
-    fn read(&self, Found { key, stored }: &Found<'_>) -> Result<Option<S::Output>> {
+    /// How it is answered; see [`QueryIter::explain`].
+    pub fn explain(&self) -> Explanation {
+        self.iter.explain()
+    }
+
+    fn read(&self, found: &Found<'_>) -> Result<Option<S::Output>> {
         let Some(place) = self.iter.place() else {
             return Ok(None);
         };
-        on_value(place.info, key, stored, false, |value, bytes| {
+        on_value(place.info, found.met(), false, |value, bytes| {
             // A field may be selected twice.
             let mut budget = Budget::new(bytes.saturating_mul(SELECTED_MAX));
             self.fields.read(value, &mut budget)

@@ -99,7 +99,7 @@ pub(crate) fn check(
             implied.lists |= scratch.lists();
             for index_key in scratch.keys() {
                 implied.entries += 1;
-                let (entry, value) = entry(index, index_key, &key);
+                let (entry, value) = entry(index, index_key, &key, scratch.included());
                 match table.peek(&entry)? {
                     Some(found) if *found == *value => {}
                     Some(found) => problem(

@@ -6,6 +6,7 @@
 //! records of one call are held in memory, encoded.
 
 use super::body::Sealed;
+use super::entry::entry;
 use super::tables::WritingTables;
 use super::write::{check_key, exists, index_keys, taken};
 use crate::base::name::show_key;
@@ -51,6 +52,15 @@ impl Span {
         arena
             .get(self.start..self.start + self.length)
             .unwrap_or_default()
+    }
+}
+
+fn append_to(arena: &mut Vec<u8>, bytes: &[u8]) -> Span {
+    let start = arena.len();
+    arena.extend_from_slice(bytes);
+    Span {
+        start,
+        length: bytes.len(),
     }
 }
 
@@ -112,18 +122,21 @@ impl<'c> Load<'c> {
                 .unwrap_or_default();
             index_keys(index, self.info, sealed.body(appended), &mut self.scratch)?;
             for index_key in self.scratch.keys() {
-                let start = self.arena.len();
-                self.arena.extend_from_slice(index_key);
-                let value = if index.plan.unique {
-                    key
+                let (entry, value) = if index.plan.included.is_some() {
+                    let own = key.of(&self.arena).to_vec();
+                    let (entry, value) = entry(index, index_key, &own, self.scratch.included());
+                    (
+                        append_to(&mut self.arena, &entry),
+                        append_to(&mut self.arena, &value),
+                    )
+                } else if index.plan.unique {
+                    (append_to(&mut self.arena, index_key), key)
                 } else {
+                    let start = append_to(&mut self.arena, index_key).start;
                     self.arena
                         .extend_from_within(key.start..key.start + key.length);
-                    Span::NOTHING
-                };
-                let entry = Span {
-                    start,
-                    length: self.arena.len() - start,
+                    let length = self.arena.len() - start;
+                    (Span { start, length }, Span::NOTHING)
                 };
                 entries.push(Entry::new(&self.arena, entry, value));
             }

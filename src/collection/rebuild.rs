@@ -6,7 +6,7 @@
 
 use super::body::Body;
 use super::document::show;
-use super::entry::{entry, note_lists};
+use super::entry::{entry, note_lists, owner};
 use super::write::index_keys;
 use crate::base::error::Context;
 use crate::base::name::show_key;
@@ -50,9 +50,9 @@ pub(crate) fn step(
         index_keys(index, info, body.bytes(), &mut scratch).context(|| shown(info, &key))?;
         lists |= scratch.lists();
         for index_key in scratch.keys() {
-            let (entry, value) = entry(index, index_key, &key);
+            let (entry, value) = entry(index, index_key, &key, scratch.included());
             bytes += entry.len() + value.len();
-            entries.push((entry, value.to_vec()));
+            entries.push((entry, value.into_owned()));
         }
         seen += 1;
         if seen >= STEP_RECORDS_MAX || bytes >= STEP_BYTES_MAX {
@@ -66,7 +66,7 @@ pub(crate) fn step(
         _ => None,
     });
     if let Some(((index_key, one), (_, other))) = twice {
-        return Err(claimed_twice(info, index, index_key, [one, other]));
+        return Err(claimed_twice(info, index, index_key, [one, other])?);
     }
     let change = transaction.begin_change();
     if ReadTable::Writing(&table).range(ALL)?.next().is_none() {
@@ -85,7 +85,7 @@ pub(crate) fn step(
                 Some(owner) if owner == *value => {}
                 Some(owner) => {
                     change.finish();
-                    return Err(claimed_twice(info, index, key, [&owner, value]));
+                    return Err(claimed_twice(info, index, key, [&owner, value])?);
                 }
                 None => {
                     table.change(key, Some(value))?;
@@ -98,21 +98,27 @@ pub(crate) fn step(
     Ok(progress)
 }
 
-/// The error of a unique index that two records, told by their keys, have one key in.
-fn claimed_twice(info: &Records, index: &Index, index_key: &[u8], keys: [&[u8]; 2]) -> Error {
-    let [one, other] = keys.map(|key| shown(info, key));
+/// The error of a unique index that two records, told by the values of their entries, have one key in.
+fn claimed_twice(
+    info: &Records,
+    index: &Index,
+    index_key: &[u8],
+    entries: [&[u8]; 2],
+) -> Result<Error> {
+    let [one, other] = entries.map(|entry| owner(index, entry));
+    let (one, other) = (shown(info, one?.key), shown(info, other?.key));
     let both = match info.shape {
         Shape::Typed(_) => format!("the records with {one} and {other}"),
         Shape::Documents(_) => format!("{one} and {other}"),
     };
-    Error::new(
+    Ok(Error::new(
         ErrorKind::Conflict,
         format!(
             "{both} have the same {} in the unique index {:?}; change one of them",
             show_key(index_key),
             index.name
         ),
-    )
+    ))
 }
 
 /// The key of a record or document for a message.

@@ -6,7 +6,7 @@
 //! - An error half way makes the transaction uncommittable (`begin_change`).
 
 use super::body::Body;
-use super::entry::{entry, note_lists};
+use super::entry::{entry, note_lists, owner};
 use super::tables::WritingTables;
 use crate::base::error::Context;
 use crate::base::limits::KEY_BYTES_MAX;
@@ -58,12 +58,15 @@ pub(crate) fn write(
             return Ok(false);
         }
         for index in &info.indexes {
-            let mut keys = |body: Option<&[u8]>| -> Result<Vec<Vec<u8>>> {
+            let mut keys = |body: Option<&[u8]>| -> Result<Keys> {
                 let Some(body) = body else {
-                    return Ok(Vec::new());
+                    return Ok(Keys::default());
                 };
                 index_keys(index, info, body, &mut scratch)?;
-                Ok(scratch.keys().map(<[u8]>::to_vec).collect())
+                Ok(Keys {
+                    keys: scratch.keys().map(<[u8]>::to_vec).collect(),
+                    included: scratch.included().to_vec(),
+                })
             };
             let old_keys =
                 keys(old.as_ref().map(Body::bytes)).map_err(|error| of_stored(error, index))?;
@@ -85,16 +88,16 @@ pub(crate) fn write(
         .zip(lists)
     {
         for gone in &difference.gone {
-            let (entry, _) = entry(index, gone, key);
+            let (entry, _) = entry(index, gone, key, &[]);
             // While a unique index is being built, its entry may be that of another record, which
             // the build then reports.
-            if index.ready || !index.plan.unique || owns(table, &entry, key)? {
+            if index.ready || !index.plan.unique || owns(index, table, &entry, key)? {
                 table.change(&entry, None)?;
             }
         }
         for come in &difference.come {
-            let (entry, value) = entry(index, come, key);
-            table.change(&entry, Some(value))?;
+            let (entry, value) = entry(index, come, key, &difference.included);
+            table.change(&entry, Some(&value))?;
         }
         note_lists(table, lists)?;
     }
@@ -125,10 +128,11 @@ fn of_stored(error: Error, index: &Index) -> Error {
 }
 
 /// Whether the entry of a unique index is that of the record with this key.
-fn owns(table: &WriteTable<'_>, entry: &[u8], key: &[u8]) -> Result<bool> {
-    Ok(ReadTable::Writing(table)
-        .peek(entry)?
-        .is_some_and(|owner| *owner == *key))
+fn owns(index: &Index, table: &WriteTable<'_>, entry: &[u8], key: &[u8]) -> Result<bool> {
+    match ReadTable::Writing(table).peek(entry)? {
+        Some(value) => Ok(owner(index, &value)?.key == key),
+        None => Ok(false),
+    }
 }
 
 /// Refuses a primary key that is too long.
@@ -188,9 +192,8 @@ fn check_unique(
         }
         for come in &difference.come {
             // While an index is being built, an entry of this very record may be there already.
-            if ReadTable::Writing(table)
-                .peek(come)?
-                .is_some_and(|owner| *owner != *key)
+            if let Some(value) = ReadTable::Writing(table).peek(come)?
+                && owner(index, &value)?.key != key
             {
                 return Err(taken(index));
             }
@@ -199,38 +202,42 @@ fn check_unique(
     Ok(())
 }
 
+/// What a record has in one index: its keys, sorted, and what is included with each.
+#[derive(Debug, Default, PartialEq, Eq)]
+struct Keys {
+    keys: Vec<Vec<u8>>,
+    included: Vec<u8>,
+}
+
 /// What changes in one index.
 #[derive(Debug, PartialEq, Eq)]
 struct Difference {
     gone: Vec<Vec<u8>>,
     come: Vec<Vec<u8>>,
+    /// What comes with those that come.
+    included: Vec<u8>,
 }
 
 impl Difference {
-    /// Both lists are sorted.
-    fn between(mut old: Vec<Vec<u8>>, mut new: Vec<Vec<u8>>) -> Self {
-        if old.is_empty() || new.is_empty() {
-            return Self {
-                gone: old,
-                come: new,
-            };
+    fn between(old: Keys, new: Keys) -> Self {
+        let (mut gone, mut come) = (old.keys, new.keys);
+        let included = new.included;
+        if !gone.is_empty() && !come.is_empty() {
+            let kept: Vec<Vec<u8>> = gone
+                .iter()
+                .filter(|key| come.binary_search(key).is_ok())
+                .cloned()
+                .collect();
+            gone.retain(|key| kept.binary_search(key).is_err());
+            // What is included has changed, and so has each entry.
+            if old.included == included {
+                come.retain(|key| kept.binary_search(key).is_err());
+            }
         }
-        if old == new {
-            return Self {
-                gone: Vec::new(),
-                come: Vec::new(),
-            };
-        }
-        let kept: Vec<Vec<u8>> = old
-            .iter()
-            .filter(|key| new.binary_search(key).is_ok())
-            .cloned()
-            .collect();
-        old.retain(|key| kept.binary_search(key).is_err());
-        new.retain(|key| kept.binary_search(key).is_err());
         Self {
-            gone: old,
-            come: new,
+            gone,
+            come,
+            included,
         }
     }
 }
@@ -242,18 +249,25 @@ mod tests {
     #[test]
     fn only_the_difference_of_two_key_sets_is_applied() {
         let keys = |text: &str| text.bytes().map(|byte| vec![byte]).collect::<Vec<_>>();
-        for (old, new, gone, come) in [
-            ("abd", "bce", "ad", "ce"),
-            ("", "a", "", "a"),
-            ("ab", "", "ab", ""),
-            ("ab", "ab", "", ""),
+        for (old, new, included, gone, come) in [
+            ("abd", "bce", "xx", "ad", "ce"),
+            ("", "a", "xx", "", "a"),
+            ("ab", "", "xx", "ab", ""),
+            ("ab", "ab", "xx", "", ""),
+            ("ab", "bc", "xy", "a", "bc"),
         ] {
-            let difference = Difference::between(keys(old), keys(new));
+            let (before, after) = included.split_at(1);
+            let of = |text, included: &str| Keys {
+                keys: keys(text),
+                included: included.into(),
+            };
+            let difference = Difference::between(of(old, before), of(new, after));
             assert_eq!(
                 difference,
                 Difference {
                     gone: keys(gone),
-                    come: keys(come)
+                    come: keys(come),
+                    included: after.into(),
                 }
             );
         }

@@ -12,7 +12,7 @@ use crate::codec::value::read::Node;
 use crate::collection::body::look;
 use crate::collection::document::{ID, at, value_with_key};
 use crate::schema::catalog::{Records, Shape};
-use crate::schema::filter::Predicate;
+use crate::schema::filter::{Path, Predicate};
 use crate::schema::view::{Slot, ValueRef};
 
 /// What is asked for.
@@ -30,6 +30,8 @@ pub(crate) struct Find {
     pub(crate) requires_index: bool,
     /// Whether several threads may go through the whole collection.
     pub(crate) parallel: bool,
+    /// What is read of each that is found, where that is not all: what an index includes may be enough.
+    pub(crate) reads: Option<Vec<Path>>,
 }
 
 impl Find {
@@ -43,6 +45,7 @@ impl Find {
             through: None,
             requires_index: false,
             parallel: false,
+            reads: None,
         }
     }
 
@@ -72,24 +75,19 @@ impl Find {
             wanted: self.wanted(),
             through: self.through,
             requires_index: self.requires_index,
+            reads: self.reads.as_deref(),
         };
         plan(&question, &sources, place.tables)
     }
 
     /// Whether the record that lies in a table is one of those.
-    pub(crate) fn takes(&self, info: &Records, key: &[u8], stored: &[u8]) -> Result<bool> {
-        self.holds(&self.filter, info, key, stored)
+    pub(crate) fn takes(&self, info: &Records, met: Met<'_>) -> Result<bool> {
+        self.holds(&self.filter, info, met)
     }
 
     /// Whether the filter, or a part of it, holds for the record that lies in a table.
-    pub(crate) fn holds(
-        &self,
-        filter: &Predicate,
-        info: &Records,
-        key: &[u8],
-        stored: &[u8],
-    ) -> Result<bool> {
-        on_value(info, key, stored, self.names_key, |value, bytes| {
+    pub(crate) fn holds(&self, filter: &Predicate, info: &Records, met: Met<'_>) -> Result<bool> {
+        on_value(info, met, self.names_key, |value, bytes| {
             filter.holds(value, bytes)
         })
     }
@@ -112,7 +110,7 @@ impl Find {
         let mut made = (work.begin)();
         let mut walker = Walker::new(place, plan, None);
         while let Some(found) = walker.next(self)? {
-            (work.add)(&mut made, &found.key, &found.stored)?;
+            (work.add)(&mut made, found.met())?;
         }
         Ok((vec![made], walker.seen))
     }
@@ -130,10 +128,10 @@ impl Find {
         let bytes = AtomicUsize::new(0);
         let work = Work {
             begin: &BinaryHeap::new,
-            add: &|best: &mut BinaryHeap<Sorted>, key, stored| {
+            add: &|best: &mut BinaryHeap<Sorted>, met| {
                 let found = Sorted {
-                    by: self.sort_key(place.info, key, stored)?,
-                    key: key.to_vec(),
+                    by: self.sort_key(place.info, met)?,
+                    key: met.key.to_vec(),
                 };
                 if after.is_some_and(|after| found <= *after) {
                     return Ok(());
@@ -154,12 +152,12 @@ impl Find {
     }
 
     /// The bytes that a record sorts by.
-    fn sort_key(&self, info: &Records, key: &[u8], stored: &[u8]) -> Result<Vec<u8>> {
+    fn sort_key(&self, info: &Records, met: Met<'_>) -> Result<Vec<u8>> {
         if self.sort.is_empty() {
             return Ok(Vec::new());
         }
-        let id = matches!(info.shape, Shape::Documents(_)).then_some(key);
-        on_value(info, key, stored, false, |value, bytes| {
+        let id = matches!(info.shape, Shape::Documents(_)).then_some(met.key);
+        on_value(info, met, false, |value, bytes| {
             sort::key_of(&self.sort, value, bytes, id)
         })
     }
@@ -202,37 +200,55 @@ impl Sorted {
     }
 }
 
+/// A record that was met: as it lies in its table, or what an index includes of it.
+#[derive(Clone, Copy)]
+pub(crate) struct Met<'m> {
+    pub(crate) key: &'m [u8],
+    pub(crate) bytes: &'m [u8],
+    pub(crate) is_included: bool,
+}
+
+impl<'m> Met<'m> {
+    /// One as it lies in its table.
+    pub(crate) fn stored(key: &'m [u8], bytes: &'m [u8]) -> Self {
+        Self {
+            key,
+            bytes,
+            is_included: false,
+        }
+    }
+}
+
 /// Gives `read` the value of a record or document, `with_key` with its key in it, and how many bytes it
 /// has; an error names it.
 pub(crate) fn on_value<T>(
     info: &Records,
-    key: &[u8],
-    stored: &[u8],
+    met: Met<'_>,
     with_key: bool,
     read: impl FnOnce(ValueRef<'_>, usize) -> Result<T>,
 ) -> Result<T> {
     let on_body = || {
-        let body = look(stored)?;
+        if met.is_included {
+            return read(ValueRef::of_node(Node::root(met.bytes))?, met.bytes.len());
+        }
+        let body = look(met.bytes)?;
         match &info.shape {
             Shape::Typed(typed) => read(Slot::root(&body, &typed.layout)?.value()?, body.len()),
             Shape::Documents(_) => {
-                let root = Node::root(&body);
                 // To make a copy takes longer than most filters do.
                 let copy = if with_key {
-                    value_with_key(root, key)?
+                    value_with_key(Node::root(&body), met.key)?
                 } else {
                     None
                 };
-                match copy {
-                    Some(copy) => read(ValueRef::of_node(Node::root(&copy))?, copy.len()),
-                    None => read(ValueRef::of_node(root)?, body.len()),
-                }
+                let body = copy.as_deref().unwrap_or(&body);
+                read(ValueRef::of_node(Node::root(body))?, body.len())
             }
         }
     };
     on_body().map_err(|error| match &info.shape {
-        Shape::Typed(_) => crate::collection::read::at(error, &info.name, key),
-        Shape::Documents(_) => at(error, &info.name, key),
+        Shape::Typed(_) => crate::collection::read::at(error, &info.name, met.key),
+        Shape::Documents(_) => at(error, &info.name, met.key),
     })
 }
 

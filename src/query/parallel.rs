@@ -3,7 +3,7 @@
 
 use std::ops::Bound;
 
-use super::find::Find;
+use super::find::{Find, Met};
 use super::walk::Seen;
 use crate::base::Result;
 use crate::base::sync::{Condvar, Mutex};
@@ -26,8 +26,8 @@ pub(crate) struct Work<'w, A> {
     pub(crate) add: &'w Add<'w, A>,
 }
 
-/// What a record, by key and stored bytes, adds to what is made.
-pub(crate) type Add<'f, A> = dyn Fn(&mut A, &[u8], &[u8]) -> Result<()> + Sync + 'f;
+/// What a record that was found adds to what is made.
+pub(crate) type Add<'f, A> = dyn Fn(&mut A, Met<'_>) -> Result<()> + Sync + 'f;
 
 /// Goes through the records between two keys, `upper` excluded, on several threads; gives what each made of
 /// those that the filter takes.
@@ -50,8 +50,9 @@ pub(crate) fn scan<A: Send>(
         let mut seen = Seen::default();
         shared.run(&mut |part| {
             part.go(table, &shared, &mut seen, |key, stored| {
-                if find.takes(info, key, stored)? {
-                    (work.add)(&mut made, key, stored)?;
+                let met = Met::stored(key, stored);
+                if find.takes(info, met)? {
+                    (work.add)(&mut made, met)?;
                 }
                 Ok(())
             })

@@ -17,6 +17,8 @@ pub(crate) struct Question<'q> {
     pub(crate) sort: &'q [Part],
     /// How many records are wanted, those that are left out included; `None` for all.
     pub(crate) wanted: Option<u64>,
+    /// What is read of each record, where that is not all.
+    pub(crate) reads: Option<&'q [Path]>,
     /// The table that must be gone through, where one was named: an index by its id, 0 for the records.
     pub(crate) through: Option<u32>,
     /// Whether an index that serves is gone through also where going through all would be faster.
@@ -46,8 +48,18 @@ pub(crate) struct Walk {
     pub(crate) estimate: u64,
     /// Which columns the spans are of, for people.
     pub(crate) bounded: usize,
+    /// Whether what the index includes is all that is asked for: no record is read.
+    pub(crate) is_covered: bool,
     /// The branch of the `$or` that it is for.
     pub(crate) branch: Option<Predicate>,
+}
+
+impl Plan {
+    /// Where there is nothing to go through.
+    pub(crate) const NONE: Self = Self {
+        walks: Vec::new(),
+        sorts: false,
+    };
 }
 
 impl Walk {
@@ -110,7 +122,7 @@ pub(crate) fn plan(
     }
     Ok(Plan {
         walks: vec![best.walk(None)],
-        sorts: !best.is_sorted,
+        sorts: best.order == Order::Unsorted,
     })
 }
 
@@ -127,6 +139,7 @@ fn plan_branches(
                 filter: branch,
                 sort: &[],
                 wanted: None,
+                reads: None,
                 through: None,
                 requires_index: question.requires_index,
             };
@@ -161,6 +174,18 @@ impl Source<'_> {
         self.index.map_or(0, |(_, index)| index.id)
     }
 
+    /// Whether it includes all that the filter looks at, and all that is read.
+    fn covers(&self, question: &Question<'_>) -> bool {
+        let included = self
+            .index
+            .and_then(|(_, index)| index.plan.included.as_ref());
+        let (Some(included), Some(reads)) = (included, question.reads) else {
+            return false;
+        };
+        question.filter.looks_at(&mut |path| included.has(path))
+            && reads.iter().all(|path| included.has(path))
+    }
+
     /// Whether every record that the filter holds for has an entry here.
     fn holds_all(&self, filter: &Predicate, conditions: &[Condition<'_>]) -> bool {
         if self
@@ -185,6 +210,14 @@ impl Source<'_> {
     }
 }
 
+#[derive(Clone, Copy, PartialEq, Eq)]
+enum Order {
+    Forwards,
+    Backwards,
+    /// It has to be made in memory.
+    Unsorted,
+}
+
 /// A table, and what the filter leaves of it.
 struct Way<'s> {
     source: &'s Source<'s>,
@@ -195,8 +228,10 @@ struct Way<'s> {
     fixed: usize,
     /// How many columns the spans are of.
     bounded: usize,
-    is_sorted: bool,
-    reversed: bool,
+    /// How the order that is asked for comes out of it.
+    order: Order,
+    /// Whether what it includes is all that is asked for.
+    is_covered: bool,
     estimate: u64,
 }
 
@@ -208,15 +243,17 @@ impl<'s> Way<'s> {
             are_points: true,
             fixed: 0,
             bounded: 0,
-            is_sorted: question.sort.is_empty(),
-            reversed: false,
+            order: Order::Unsorted,
+            is_covered: false,
             estimate: source.entries,
         };
         way.bound(conditions);
-        if let Some(reversed) = way.order(question.sort) {
-            way.is_sorted = true;
-            way.reversed = reversed;
-        }
+        way.order = match way.reversed(question.sort) {
+            Some(false) => Order::Forwards,
+            Some(true) => Order::Backwards,
+            None => Order::Unsorted,
+        };
+        way.is_covered = way.order != Order::Unsorted && source.covers(question);
         way
     }
 
@@ -257,7 +294,7 @@ impl<'s> Way<'s> {
     }
 
     /// Whether going through it gives the order that is asked for; if so, whether backwards.
-    fn order(&self, sort: &[Part]) -> Option<bool> {
+    fn reversed(&self, sort: &[Part]) -> Option<bool> {
         let columns = &self.source.columns;
         let is_fixed = |path: &Path| {
             let fixed = columns.iter().take(self.fixed);
@@ -301,7 +338,7 @@ impl<'s> Way<'s> {
 
     /// Whether it leaves some of the table out, or is an index that gives the order.
     fn serves(&self, sort: &[Part]) -> bool {
-        let sorts = self.is_sorted && !sort.is_empty();
+        let sorts = self.order != Order::Unsorted && !sort.is_empty();
         self.bounded > 0 || (sorts && self.source.index.is_some())
     }
 
@@ -309,17 +346,23 @@ impl<'s> Way<'s> {
     fn cost(&self, question: &Question<'_>, matching: u64) -> f64 {
         #[expect(clippy::cast_precision_loss, reason = "it is an estimate")]
         let (entries, matching) = (self.estimate as f64, matching.max(1) as f64);
-        let fetch = if self.source.index.is_some() {
+        let fetch = if self.source.index.is_some() && !self.is_covered {
             FETCH_COST
         } else {
             1.0
         };
         #[expect(clippy::cast_precision_loss, reason = "it is an estimate")]
         let seen = match question.wanted {
-            Some(wanted) if self.is_sorted => entries.min(wanted as f64 * entries / matching),
+            Some(wanted) if self.order != Order::Unsorted => {
+                entries.min(wanted as f64 * entries / matching)
+            }
             _ => entries,
         };
-        let sorting = if self.is_sorted { 0.0 } else { matching };
+        let sorting = if self.order == Order::Unsorted {
+            matching
+        } else {
+            0.0
+        };
         seen * fetch + sorting
     }
 
@@ -334,10 +377,11 @@ impl<'s> Way<'s> {
                 .index
                 .map(|(position, index)| (position, index.id)),
             spans,
-            reversed: self.reversed,
+            reversed: self.order == Order::Backwards,
             repeats: self.source.is_multiple(),
             estimate: self.estimate,
             bounded: self.bounded,
+            is_covered: self.is_covered,
             branch,
         }
     }

@@ -7,12 +7,12 @@
 use std::ops::Bound;
 
 use super::column::Source;
-use super::find::Find;
+use super::find::{Find, Met};
 use super::plan::{Counts, Plan, Walk};
 use super::span::Span;
 use crate::base::{Error, Result};
 use crate::collection::body::look;
-use crate::collection::entry::{LISTS_ROW, entry, split};
+use crate::collection::entry::{LISTS_ROW, Parts, entry, split};
 use crate::collection::tables::Tables;
 use crate::collection::write::index_keys;
 use crate::schema::catalog::{Index, Records};
@@ -22,7 +22,28 @@ use crate::store::{Bytes, Range, ReadTable};
 /// A record that was found.
 pub(crate) struct Found<'a> {
     pub(crate) key: Bytes<'a>,
+    /// As it lies in its table, or what an index includes of it.
     pub(crate) stored: Bytes<'a>,
+    pub(crate) is_included: bool,
+}
+
+impl<'a> Found<'a> {
+    /// One as it lies in its table.
+    pub(crate) fn stored(key: Bytes<'a>, stored: Bytes<'a>) -> Self {
+        Self {
+            key,
+            stored,
+            is_included: false,
+        }
+    }
+
+    pub(crate) fn met(&self) -> Met<'_> {
+        Met {
+            key: &self.key,
+            bytes: &self.stored,
+            is_included: self.is_included,
+        }
+    }
 }
 
 /// What was looked at so far.
@@ -125,7 +146,7 @@ impl<'a> Walker<'a> {
                     let next =
                         range.next_if(walk.reversed, |key, stored| look.at_record(key, stored));
                     next.map(|next| {
-                        next.map(|next| next.map(|(key, stored)| Found { key, stored }))
+                        next.map(|next| next.map(|(key, stored)| Found::stored(key, stored)))
                     })
                 }
                 Some(index) => {
@@ -226,7 +247,7 @@ impl<'a> Look<'_, 'a> {
     fn at_record(&mut self, key: &[u8], stored: &[u8]) -> Result<bool> {
         self.seen.keys += 1;
         self.seen.records += 1;
-        let takes = self.takes(key, stored)?;
+        let takes = self.takes(Met::stored(key, stored))?;
         if takes {
             self.note(key);
         }
@@ -236,8 +257,10 @@ impl<'a> Look<'_, 'a> {
     /// The record that an entry of an index leads to, where it is to be given.
     fn at_entry(&mut self, index: &Index, entry: &[u8], value: &[u8]) -> Result<Option<Found<'a>>> {
         self.seen.keys += 1;
-        let info = self.place.info;
-        let (_, key) = split(info, index, entry, value)?;
+        let Parts { key, included } = split(self.place.info, index, entry, value)?;
+        if self.walk.is_covered {
+            return self.at_included(entry, key, included);
+        }
         let stored = self
             .place
             .tables
@@ -245,12 +268,35 @@ impl<'a> Look<'_, 'a> {
             .peek(key)?
             .ok_or_else(|| leads_nowhere(index))?;
         self.seen.records += 1;
-        if !self.takes(key, &stored)? || !self.is_first(index, entry, key, &stored)? {
+        if !self.takes(Met::stored(key, &stored))? || !self.is_first(index, entry, key, &stored)? {
             return Ok(None);
         }
         self.note(entry);
         let key = Bytes::owned(key.to_vec());
-        Ok(Some(Found { key, stored }))
+        Ok(Some(Found::stored(key, stored)))
+    }
+
+    /// The same where what is included with the entry is all that is asked for.
+    fn at_included(
+        &mut self,
+        entry: &[u8],
+        key: &[u8],
+        included: &[u8],
+    ) -> Result<Option<Found<'a>>> {
+        let met = Met {
+            key,
+            bytes: included,
+            is_included: true,
+        };
+        if !self.takes(met)? {
+            return Ok(None);
+        }
+        self.note(entry);
+        Ok(Some(Found {
+            key: Bytes::owned(key.to_vec()),
+            stored: Bytes::owned(included.to_vec()),
+            is_included: true,
+        }))
     }
 
     fn note(&mut self, entry: &[u8]) {
@@ -258,19 +304,19 @@ impl<'a> Look<'_, 'a> {
         self.last.extend_from_slice(entry);
     }
 
-    fn takes(&self, key: &[u8], stored: &[u8]) -> Result<bool> {
+    fn takes(&self, met: Met<'_>) -> Result<bool> {
         let (find, info) = (self.find, self.place.info);
-        if !find.takes(info, key, stored)? {
+        if !find.takes(info, met)? {
             return Ok(false);
         }
         // What another branch holds for is found there, what an earlier one holds for was given there.
         if let Some(branch) = &self.walk.branch
-            && !find.holds(branch, info, key, stored)?
+            && !find.holds(branch, info, met)?
         {
             return Ok(false);
         }
         for branch in self.earlier.iter().filter_map(|walk| walk.branch.as_ref()) {
-            if find.holds(branch, info, key, stored)? {
+            if find.holds(branch, info, met)? {
                 return Ok(false);
             }
         }
@@ -284,7 +330,7 @@ impl<'a> Look<'_, 'a> {
         }
         index_keys(index, self.place.info, &look(stored)?, self.scratch)?;
         let within = |index_key: &&[u8]| {
-            let (entry, _) = entry(index, index_key, key);
+            let (entry, _) = entry(index, index_key, key, &[]);
             self.walk.spans.iter().any(|span| span.has(&entry))
         };
         let mut keys = self.scratch.keys();
@@ -293,7 +339,7 @@ impl<'a> Look<'_, 'a> {
         } else {
             keys.find(within)
         };
-        Ok(first.is_some_and(|first| entry(index, first, key).0 == at))
+        Ok(first.is_some_and(|first| entry(index, first, key, &[]).0 == at))
     }
 }
 

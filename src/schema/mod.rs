@@ -8,6 +8,7 @@ pub(crate) mod catalog;
 pub(crate) mod condition;
 pub(crate) mod conform;
 pub(crate) mod difference;
+pub(crate) mod document;
 pub(crate) mod filter;
 pub(crate) mod index;
 pub(crate) mod index_key;

@@ -108,6 +108,7 @@ pub fn index<const N: usize>(
     unique: bool,
     parts: [IndexPart; N],
     condition: Option<Condition>,
+    include: &[&[&str]],
 ) -> IndexDefinition {
     IndexDefinition {
         name: name.to_owned(),
@@ -116,6 +117,7 @@ pub fn index<const N: usize>(
         condition,
         filter: None,
         sparse: false,
+        include: include.iter().map(|path| texts(path)).collect(),
         folding: None,
     }
 }

@@ -120,6 +120,10 @@ pub struct IndexDefinition {
     /// where there is none.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub filter: Option<String>,
+    /// The paths of fields that its entries have beside its parts, so that queries for these only need no
+    /// record.
+    #[serde(default, skip_serializing_if = "Vec::is_empty")]
+    pub include: Vec<Vec<String>>,
     /// Of an index over paths of documents: whether documents without any of the paths are left out.
     #[serde(default, skip_serializing_if = "std::ops::Not::not")]
     pub sparse: bool,
@@ -213,6 +217,10 @@ impl fmt::Display for IndexDefinition {
             if is {
                 f.write_str(word)?;
             }
+        }
+        if !self.include.is_empty() {
+            let included = self.include.iter().map(|path| path.join("."));
+            write!(f, " including {}", included.collect::<Vec<_>>().join(", "))?;
         }
         match &self.filter {
             Some(filter) => write!(f, " only {filter}"),

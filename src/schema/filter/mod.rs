@@ -102,7 +102,16 @@ impl Predicate {
         }
     }
 
-    /// The paths of all its conditions, as text.
+    /// Whether something holds for each path that it looks at.
+    pub(crate) fn looks_at(&self, holds: &mut dyn FnMut(&Path) -> bool) -> bool {
+        match self {
+            Self::All(all) | Self::Any(all) => all.iter().all(|filter| filter.looks_at(holds)),
+            Self::Not(filter) => filter.looks_at(holds),
+            Self::Path(path, _) => holds(path),
+        }
+    }
+
+    /// The paths of its conditions, as text, but for those under `$not`.
     pub(crate) fn paths(&self, found: &mut Vec<String>) {
         match self {
             Self::All(all) | Self::Any(all) => all.iter().for_each(|filter| filter.paths(found)),

@@ -45,6 +45,11 @@ impl Path {
         self.0.is_empty()
     }
 
+    /// Whether it begins with all of another.
+    pub(crate) fn starts_with(&self, start: &Self) -> bool {
+        self.0.starts_with(&start.0)
+    }
+
     /// Whether it is this one name.
     pub(crate) fn is(&self, name: &str) -> bool {
         matches!(self.0.as_slice(), [part] if part.name == name)

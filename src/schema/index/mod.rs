@@ -1,11 +1,13 @@
 //! Which keys does a record or document have in an index?
 
 mod fields;
+mod included;
 mod paths;
 
 use std::ops::Range;
 
 pub(crate) use fields::{FieldKeys, Part};
+pub(crate) use included::Included;
 pub(crate) use paths::{EMPTY_LIST, PathKeys, PathPart};
 
 use super::catalog::Shape;
@@ -21,6 +23,8 @@ use crate::codec::value::read::Node;
 pub(crate) struct IndexPlan {
     pub(crate) unique: bool,
     pub(crate) keys: Keys,
+    /// What its entries have beside their keys.
+    pub(crate) included: Option<Included>,
 }
 
 /// What an index is over.
@@ -39,9 +43,11 @@ impl IndexPlan {
         record: &Layout,
         collection: &str,
     ) -> Result<Self> {
-        Self::resolve(definition, || {
+        let included = Included::resolve(definition, record, collection)?;
+        let plan = Self::resolve(definition, || {
             FieldKeys::resolve(definition, record, collection).map(Keys::Fields)
-        })
+        })?;
+        Ok(Self { included, ..plan })
     }
 
     /// An index over the paths of documents; refuses a definition that no key can be made by.
@@ -58,6 +64,7 @@ impl IndexPlan {
         }
         Ok(Self {
             unique: definition.unique,
+            included: None,
             keys: keys().map_err(|error| error.during(format!("index {name:?}")))?,
         })
     }
@@ -67,7 +74,11 @@ impl IndexPlan {
         scratch.clear();
         match (&self.keys, shape) {
             (Keys::Fields(keys), Shape::Typed(typed)) => {
-                keys.keys(Slot::root(body, &typed.layout)?, scratch)?;
+                let record = Slot::root(body, &typed.layout)?;
+                keys.keys(record, scratch)?;
+                if let (Some(included), false) = (&self.included, scratch.spans.is_empty()) {
+                    included.append(record, &mut scratch.included)?;
+                }
             }
             (Keys::Paths(keys), Shape::Documents(_)) => {
                 let document = ValueRef::of_node(Node::root(body))?;
@@ -98,6 +109,8 @@ pub(crate) struct Scratch {
     /// The keys, one behind the other.
     bytes: Vec<u8>,
     spans: Vec<Range<usize>>,
+    /// What the entries have beside the keys.
+    included: Vec<u8>,
     /// The paths that went through a list, by their positions: see [`Scratch::lists`].
     lists: u32,
 }
@@ -106,6 +119,7 @@ impl Scratch {
     fn clear(&mut self) {
         self.bytes.clear();
         self.spans.clear();
+        self.included.clear();
         self.lists = 0;
     }
 
@@ -113,6 +127,11 @@ impl Scratch {
     /// lowest. Such a part may have several values in one document.
     pub(crate) fn lists(&self) -> u32 {
         self.lists
+    }
+
+    /// What the entries have beside the keys; nothing where the index includes nothing.
+    pub(crate) fn included(&self) -> &[u8] {
+        &self.included
     }
 
     /// What was appended to `bytes` since the last key is a key, if it is not too long for one.

@@ -636,6 +636,28 @@ fn lists_in_lists_are_found_by_positions() {
     }
 }
 
+/// A name beside a position goes on through the elements.
+#[test]
+fn a_position_beside_a_name_hides_no_elements() {
+    let documents = [
+        json!({"a": [{"c": 1}, {"c": 3}]}),
+        json!({"a": [{"c": 2}]}),
+        json!({"a": {"0": 1, "c": 3}}),
+    ];
+    let index = || Some(PathIndex::on("a.c").and("a.0"));
+    let filter = json!({"a.c": 3});
+    assert_eq!(found_through(&documents, index(), &filter, &[]), [0, 2]);
+    let all = json!({});
+    assert_eq!(
+        found_through(&documents, index(), &all, &["-a.c"]).last(),
+        Some(&1)
+    );
+    assert_eq!(
+        found_through(&documents, index(), &all, &["a.c"]),
+        [0, 1, 2]
+    );
+}
+
 /// A sparse index has no key for an element that has nothing at its path; the document sorts by it all the
 /// same.
 #[test]

@@ -255,25 +255,36 @@ fn of_records(directory: &Path) -> Result<()> {
     let sqlite = open_to_read(&path)?;
     let tx = db.read()?;
     let readings = tx.collection::<Reading>()?;
-    for (share, name, more) in [
-        (100, "1 % of the records by two fields, counted", "1 % of the records, and two sums"),
-        (1000, "10 % of the records by two fields, counted", "10 % of the records, and two sums"),
-    ] {
-        let filter = json!({"kind": "kind 1", "count": {"$lt": share * 4}});
-        let condition = format!("kind = 'kind 1' AND count < {}", share * 4);
-        let mut statement =
-            sqlite.prepare(&format!("SELECT count(*) FROM readings WHERE {condition}"))?;
-        Question {
-            name,
-            larder: Box::new(|| Ok(readings.find(&filter)?.count()?)),
-            sqlite: Box::new(move || Ok(statement.query_row([], |row| row.get(0))?)),
+    for (share, percent) in [(400, 1), (4000, 10)] {
+        let filter = json!({"kind": "kind 1", "count": {"$lt": share}});
+        let condition = format!("kind = 'kind 1' AND count < {share}");
+        for (parallel, threads) in [(false, "one thread"), (true, "several threads")] {
+            let find = || -> Result<_> {
+                let query = readings.find(&filter)?;
+                Ok(if parallel { query.parallel() } else { query })
+            };
+            let mut statement =
+                sqlite.prepare(&format!("SELECT count(*) FROM readings WHERE {condition}"))?;
+            Question {
+                name: &format!("{percent} % of the records by two fields, counted, {threads}"),
+                larder: Box::new(|| Ok(find()?.count()?)),
+                sqlite: Box::new(move || Ok(statement.query_row([], |row| row.get(0))?)),
+            }
+            .measure()?;
+            let mut statement =
+                sqlite.prepare(&format!("SELECT sum(time) FROM readings WHERE {condition}"))?;
+            Question {
+                name: &format!("{percent} % of the records, the sum of a field, {threads}"),
+                larder: Box::new(|| Ok(u64::try_from(find()?.sum(Reading::TIME)?.integers)?)),
+                sqlite: Box::new(move || Ok(statement.query_row([], |row| row.get(0))?)),
+            }
+            .measure()?;
         }
-        .measure()?;
         let mut statement = sqlite.prepare(&format!(
             "SELECT count(*), sum(time), sum(value) FROM readings WHERE {condition}"
         ))?;
         Question {
-            name: more,
+            name: &format!("{percent} % of the records, gone through for two sums"),
             larder: Box::new(|| sums(readings.find(&filter)?)),
             sqlite: Box::new(move || {
                 let sums = |row: &rusqlite::Row<'_>| Ok((row.get(0)?, row.get(1)?, row.get(2)?));

@@ -86,7 +86,7 @@ shape!(
     Single,
     "single",
     [
-        index(by_small = small),
+        index(by_small = small, include = (maybe, tags, numbers, place, kind, name, ratio, single)),
         index(by_big = big),
         index(by_ratio = ratio),
         index(by_single = single),
@@ -111,7 +111,7 @@ shape!(
         index(by_open = (open, desc(name), maybe)),
         index(by_maybe = (desc(maybe), small, uuid)),
         index(by_name = (fold(name), single)),
-        index(by_kind = (kind, place.lat)),
+        index(by_kind = (kind, place.lat), include = (big, wide, uuid, seen, initial, maybe_name)),
         index(by_code = (place.code, desc(kind))),
         index(by_initial = (desc(initial), seen)),
         index(by_maybe_name = (maybe_name, wide)),
@@ -125,7 +125,7 @@ shape!(
     Partial,
     "partial",
     [
-        index(by_positive = small, when = big > 0 && maybe.is_some()),
+        index(by_positive = small, when = big > 0 && maybe.is_some(), include = (big, maybe)),
         index(by_town = name, when = kind == Kind::Town),
         index(by_large = (desc(ratio), open), when = ratio >= 0.5),
         index(by_unplaced = wide, when = place.is_none()),

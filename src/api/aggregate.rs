@@ -279,8 +279,8 @@ impl<'a, V: Found<'a>> Query<'a, V> {
     }
 
     fn checked<P: ValuePath<V>>(&self, path: &P) -> Result<At> {
-        let at = path.path();
-        self.check_path(&at.0)?;
+        let mut at = path.path();
+        self.check_path(&mut at.0)?;
         Ok(at)
     }
 

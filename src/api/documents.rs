@@ -6,7 +6,7 @@ use std::ops::Deref;
 use serde::de::DeserializeOwned;
 
 use super::collection::{Info, count};
-use super::document::Document;
+use super::document::{Document, IntoDocument};
 use super::ndjson;
 use crate::base::error::Context;
 use crate::base::{Error, ErrorKind, Result};
@@ -15,7 +15,7 @@ use crate::codec::key::{AsKey, DocumentKey, KeyPrefix, KeyRange};
 use crate::codec::value::read::Node;
 use crate::codec::value::{decode_owned, pointer};
 use crate::collection::body::Body;
-use crate::collection::document::at;
+use crate::collection::document::{at, key_of};
 use crate::collection::tables::Tables;
 use crate::schema::catalog::Records;
 use crate::schema::json_schema::JsonSchema;
@@ -50,6 +50,16 @@ pub struct Documents<'tx> {
 }
 
 impl DocumentKey {
+    /// The key that a document is: for those that are objects.
+    ///
+    /// # Errors
+    /// [`Invalid`](crate::ErrorKind::Invalid) where it is a list, which no key can be.
+    pub fn of(document: impl IntoDocument) -> Result<Self> {
+        let mut bytes = Vec::new();
+        document.append_to(&mut bytes)?;
+        Ok(Self::of_encoded(&key_of(Node::root(&bytes))?))
+    }
+
     /// The key as a JSON value.
     ///
     /// # Errors

@@ -152,9 +152,9 @@ impl<'a> Target<'a> {
 impl<'a, V: Found<'a>> Query<'a, V> {
     fn new(target: Target<'a>, filter: impl FnOnce() -> Result<Predicate>) -> Result<Self> {
         let parse = || {
-            let filter = filter()?;
+            let mut filter = filter()?;
             if let Some(Shape::Typed(typed)) = target.place.map(|place| &place.info.shape) {
-                check(&filter, &typed.layout)?;
+                check(&mut filter, &typed.layout)?;
             }
             Ok(filter)
         };
@@ -181,9 +181,9 @@ impl<'a, V: Found<'a>> Query<'a, V> {
     #[expect(clippy::needless_pass_by_value, reason = "callers have it by value")]
     pub fn sort(mut self, sort: impl IntoSort<V>) -> Result<Self> {
         let parse = || {
-            let sort = sort.parts()?.0;
-            sort.iter()
-                .try_for_each(|part| self.check_path(&part.path))?;
+            let mut sort = sort.parts()?.0;
+            sort.iter_mut()
+                .try_for_each(|part| self.check_path(&mut part.path))?;
             Ok(sort)
         };
         self.find.sort =
@@ -192,7 +192,7 @@ impl<'a, V: Found<'a>> Query<'a, V> {
     }
 
     /// Refuses a path that the records do not have.
-    pub(super) fn check_path(&self, path: &Path) -> Result<()> {
+    pub(super) fn check_path(&self, path: &mut Path) -> Result<()> {
         match self.target.place.map(|place| &place.info.shape) {
             Some(Shape::Typed(typed)) => check_path(path, &typed.layout).map(drop),
             Some(Shape::Documents(_)) | None => Ok(()),

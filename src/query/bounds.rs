@@ -37,7 +37,7 @@ pub(crate) fn of_test(test: &Test, path: &Path, folded: bool) -> Option<Spans> {
             let spans: Option<Vec<Vec<Span>>> = kinds.iter().map(|kind| of_kind(*kind)).collect();
             spans?.concat()
         }
-        // What lies at a position is one value, also where it is an empty list.
+        // What is named by its position is not spread: then the empty list is there itself.
         Test::Size(0) => vec![
             Span::only(vec![EMPTY_LIST]),
             Span::only(vec![LIST, document::END]),

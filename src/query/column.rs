@@ -19,7 +19,10 @@ use crate::schema::types::{IndexDefinition, IndexPart};
 pub(crate) struct Source<'c> {
     /// The index, by its position; `None` is the table of the records.
     pub(crate) index: Option<(usize, &'c Index)>,
+    /// Its own, and then those of the key, by which equal entries are sorted.
     pub(crate) columns: Vec<Column<'c>>,
+    /// How many of these are its own.
+    pub(crate) own: usize,
     /// Whether no two entries have the same in all columns.
     pub(crate) is_unique: bool,
     /// How many entries it has.
@@ -103,6 +106,7 @@ impl<'c> Source<'c> {
         Ok(Self {
             index: None,
             columns: key_columns(info),
+            own: key_columns(info).len(),
             is_unique: true,
             entries: tables.records().len()?,
             only: None,
@@ -159,6 +163,7 @@ impl<'c> Source<'c> {
                 (columns.collect(), only.transpose()?, holds)
             }
         };
+        let own = columns.len();
         let is_unique = index.plan.unique;
         if !is_unique {
             columns.extend(key_columns(info));
@@ -166,6 +171,7 @@ impl<'c> Source<'c> {
         Ok(Some(Self {
             index: Some((position, index)),
             columns,
+            own,
             is_unique,
             entries: entry::len(table)?,
             only,

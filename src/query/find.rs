@@ -5,7 +5,7 @@ use std::collections::BinaryHeap;
 use super::parallel::{self, Work};
 use super::plan::{Plan, Question, plan};
 use super::sort::{self, Part};
-use super::walk::{Place, Seen, Walker, sources};
+use super::walk::{self, Place, Seen, Walker, sources};
 use crate::base::sync::{AtomicUsize, Ordering};
 use crate::base::{Error, Result};
 use crate::codec::value::read::Node;
@@ -108,6 +108,12 @@ impl Find {
             return parallel::scan(table, place.info, self, work);
         }
         let mut made = (work.begin)();
+        if let [walk] = plan.walks.as_slice()
+            && walk.is_full_scan()
+        {
+            let seen = walk::scan(place, self, &mut |met| (work.add)(&mut made, met))?;
+            return Ok((vec![made], seen));
+        }
         let mut walker = Walker::new(place, plan, None);
         while let Some(found) = walker.next(self)? {
             (work.add)(&mut made, found.met())?;

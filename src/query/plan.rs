@@ -196,8 +196,9 @@ impl Source<'_> {
             return false;
         }
         let meets = |meets: &dyn Fn(&Column<'_>, &Condition<'_>) -> bool| {
-            let mut own = self.columns.iter().filter(|column| column.leaves_out);
-            own.any(|column| {
+            // That there is a key says nothing of the values.
+            let own = self.columns.iter().take(self.own);
+            own.filter(|column| column.leaves_out).any(|column| {
                 let mut on = conditions.iter();
                 on.any(|condition| condition.path == column.path && meets(column, condition))
             })

@@ -17,7 +17,7 @@ use crate::collection::tables::Tables;
 use crate::collection::write::index_keys;
 use crate::schema::catalog::{Index, Records};
 use crate::schema::index::Scratch;
-use crate::store::{Bytes, Range, ReadTable};
+use crate::store::{ALL, Bytes, Range, ReadTable};
 
 /// A record that was found.
 pub(crate) struct Found<'a> {
@@ -194,6 +194,30 @@ impl<'a> Walker<'a> {
         self.range = Some(range);
         Ok(true)
     }
+}
+
+/// Goes through all records, and gives those that the filter takes: what a walk does, with less to do for
+/// each.
+pub(crate) fn scan(
+    place: Place<'_>,
+    find: &Find,
+    give: &mut dyn FnMut(Met<'_>) -> Result<()>,
+) -> Result<Seen> {
+    let mut seen = Seen::default();
+    let mut range = place.tables.records().range(ALL)?;
+    let mut at = |key: &[u8], stored: &[u8]| {
+        let met = Met::stored(key, stored);
+        if find.takes(place.info, met)? {
+            give(met)?;
+        }
+        Ok(())
+    };
+    while let Some(met) = range.next_with(&mut at) {
+        met?;
+        seen.keys += 1;
+        seen.records += 1;
+    }
+    Ok(seen)
 }
 
 type Bounds<'k> = (Bound<&'k [u8]>, Bound<&'k [u8]>);

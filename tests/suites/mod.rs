@@ -5,9 +5,14 @@
 //! All cases of a file must agree, or as many as `LARDER_SUITES_MIN` says of it: a list of
 //! `folder/file=number` with commas between, such as
 //! `json-patch/tests.json=90,merge-patch/cases.json=18`.
+//!
+//! What is answered otherwise on purpose stands in a list of the test's, by name and with its reason.
 
 mod documents;
 mod filters;
+mod index_scenarios;
+mod indexeddb;
+mod key_order;
 
 use std::fs;
 use std::path::PathBuf;
@@ -41,6 +46,58 @@ fn run(suite: &str, case: impl Fn(&Value) -> Option<Result<(), String>>) {
     }
     println!("{suite}: {agree} of {of} agree");
     assert!(failed.is_empty(), "{}", failed.join("; "));
+}
+
+/// The text of a file of the suites; `None`, and a line that says so, where there is none.
+fn suite_text(file: &str) -> Option<String> {
+    let Some(directory) = std::env::var_os("LARDER_SUITES").map(PathBuf::from) else {
+        println!("skipped: no suites ({file}): LARDER_SUITES is not set");
+        return None;
+    };
+    let text = fs::read_to_string(directory.join(file));
+    text.inspect_err(|error| println!("skipped: no suites ({file}): {error}"))
+        .ok()
+}
+
+/// The cases of a file that has one on each line.
+fn lines(text: &str) -> impl Iterator<Item = (&str, Value)> {
+    let lines = text.lines().filter(|line| !line.trim().is_empty());
+    lines.map(|line| (line, serde_json::from_str(line).unwrap()))
+}
+
+/// Says of the cases of a file, each with its name, how many agree. What `otherwise` names is answered
+/// otherwise on purpose, for the reason that stands there, and does not count; it is at most a
+/// twentieth of the file, and nothing that agrees.
+fn report(
+    file: &str,
+    otherwise: &[(&str, &str)],
+    cases: impl Iterator<Item = (String, Result<(), String>)>,
+) {
+    let (mut agree, mut of, mut failed) = (0, 0, Vec::new());
+    for (name, answer) in cases {
+        of += 1;
+        let listed = otherwise.iter().find(|(listed, _)| *listed == name);
+        match (answer, listed) {
+            (Ok(()), None) => agree += 1,
+            (Err(why), None) => println!("{file}, {name}: {why}"),
+            (Err(_), Some((_, why))) => println!("{file}, {name}: otherwise, as {why}"),
+            (Ok(()), Some(_)) => failed.push(format!("{name} is listed and agrees")),
+        }
+    }
+    let counted = of - otherwise.len();
+    println!(
+        "{file}: {agree} of {counted} agree, {} are answered otherwise",
+        otherwise.len()
+    );
+    let minima = std::env::var("LARDER_SUITES_MIN").unwrap_or_default();
+    let least = least(&minima, file).unwrap_or(counted);
+    if agree < least {
+        failed.push(format!("{agree} agree, at least {least} must"));
+    }
+    if otherwise.len() * 20 > of {
+        failed.push("too much is answered otherwise".to_owned());
+    }
+    assert!(failed.is_empty(), "{file}: {}", failed.join("; "));
 }
 
 /// How many cases of a file agree, and of how many.

@@ -7,10 +7,10 @@ use crate::codec::value::pointer::position;
 use crate::schema::layout::{FieldLayout, Kind, Layout};
 
 /// Refuses a predicate with a path that no record of this layout has.
-pub(crate) fn check(predicate: &Predicate, record: &Layout) -> Result<()> {
+pub(crate) fn check(predicate: &mut Predicate, record: &Layout) -> Result<()> {
     match predicate {
         Predicate::All(all) | Predicate::Any(all) => all
-            .iter()
+            .iter_mut()
             .try_for_each(|predicate| check(predicate, record)),
         Predicate::Not(predicate) => check(predicate, record),
         Predicate::Path(path, test) => {
@@ -24,27 +24,32 @@ pub(crate) fn check(predicate: &Predicate, record: &Layout) -> Result<()> {
 }
 
 /// Refuses a path that no record of this layout has; gives what is at its end, where that is known.
-pub(crate) fn check_path<'l>(path: &Path, record: &'l Layout) -> Result<Option<&'l Layout>> {
+pub(crate) fn check_path<'l>(path: &mut Path, record: &'l Layout) -> Result<Option<&'l Layout>> {
     let mut layout = record;
-    for name in path.names() {
+    let whole = path.to_string();
+    for part in path.parts_mut() {
+        let name = part.name();
         layout = match &unwrapped(layout).kind {
             Kind::List(element) | Kind::Array(element, _) if position(name).is_some() => element,
             _ => match &element_of(layout).kind {
-                Kind::Struct(fields) | Kind::Tuple(fields) => match named(fields, name) {
-                    Some(field) => &field.layout,
-                    None => return Err(no_field(path, name, fields)),
-                },
+                Kind::Struct(fields) | Kind::Tuple(fields) => {
+                    let field = fields
+                        .iter()
+                        .enumerate()
+                        .find(|(_, field)| field.name == name);
+                    let Some((position, field)) = field else {
+                        return Err(no_field(&whole, name, fields));
+                    };
+                    part.stands_at(position);
+                    &field.layout
+                }
                 // Its keys, and the fields of its variants, are known when they are met.
                 Kind::Map(_) | Kind::Enum(_) => return Ok(None),
-                _ => return Err(no_field(path, name, &[])),
+                _ => return Err(no_field(&whole, name, &[])),
             },
         };
     }
     Ok(Some(layout))
-}
-
-fn named<'l>(fields: &'l [FieldLayout], name: &str) -> Option<&'l FieldLayout> {
-    fields.iter().find(|field| field.name == name)
 }
 
 /// What an option holds.
@@ -63,7 +68,7 @@ fn element_of(layout: &Layout) -> &Layout {
     }
 }
 
-fn no_field(path: &Path, name: &str, fields: &[FieldLayout]) -> Error {
+fn no_field(path: &str, name: &str, fields: &[FieldLayout]) -> Error {
     let known: Vec<&str> = fields.iter().map(|field| field.name.as_str()).collect();
     let known = if known.is_empty() {
         "what is before it has no fields".to_owned()

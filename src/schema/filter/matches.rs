@@ -1,6 +1,7 @@
 //! Does a condition hold?
 
 use super::path::Leaf;
+use super::tuples::Field;
 use super::{Comparison, Constant, Kind, Predicate, Test};
 use crate::base::Result;
 use crate::codec::key::document as tags;
@@ -28,6 +29,11 @@ impl Predicate {
             }
             Self::Not(predicate) => !predicate.holds(value, bytes)?,
             Self::Path(path, test) => {
+                match path.single(value)? {
+                    Some(Field::Value(single)) => return test.passes(Some(single), bytes),
+                    Some(Field::Missing) => return Ok(test.passes_missing()),
+                    Some(Field::Empty) | None => {}
+                }
                 // Each list on the way is gone through once; and each value compared once with each
                 // constant.
                 let mut budget = Budget::new(bytes);
@@ -50,6 +56,7 @@ impl Test {
     }
 
     /// Whether a value passes, `None` being one that is missing.
+    #[inline]
     pub(super) fn passes(&self, value: Option<ValueRef<'_>>, bytes: usize) -> Result<bool> {
         let Some(value) = value else {
             return Ok(self.passes_missing());

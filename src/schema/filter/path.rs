@@ -3,19 +3,30 @@
 
 use std::fmt;
 
+use super::tuples::Field;
 use crate::base::Result;
 use crate::schema::view::{Budget, ListRef, ValueRef};
 
 /// The names between the dots of a path. An empty path is the value itself.
-#[derive(Clone, Debug, PartialEq, Eq, Hash)]
+#[derive(Clone, Debug, PartialEq, Eq)]
 pub(crate) struct Path(Vec<Part>);
 
-#[derive(Clone, Debug, PartialEq, Eq, Hash)]
+#[derive(Clone, Debug)]
 pub(super) struct Part {
     name: String,
     /// The position in a list that the name is.
     position: Option<usize>,
+    /// Where the field of that name is likely to stand in a struct.
+    near: usize,
 }
+
+impl PartialEq for Part {
+    fn eq(&self, other: &Self) -> bool {
+        self.name == other.name
+    }
+}
+
+impl Eq for Part {}
 
 /// What is done with a list at the end of a path.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
@@ -57,6 +68,29 @@ impl Path {
 
     pub(super) fn parts(&self) -> &[Part] {
         &self.0
+    }
+
+    pub(super) fn parts_mut(&mut self) -> &mut [Part] {
+        &mut self.0
+    }
+
+    /// What it leads to, where no list is on the way or there: what `visit` would look at.
+    #[inline]
+    pub(super) fn single<'a>(&self, value: ValueRef<'a>) -> Result<Option<Field<'a>>> {
+        let mut value = value;
+        for part in &self.0 {
+            if matches!(value, ValueRef::List(_)) {
+                return Ok(None);
+            }
+            match part.member_of(value)? {
+                Some(next) => value = next,
+                None => return Ok(Some(Field::Missing)),
+            }
+        }
+        Ok(match value {
+            ValueRef::List(_) => None,
+            value => Some(Field::Value(value)),
+        })
     }
 
     /// Whether one of its names may be a position in a list.
@@ -169,6 +203,7 @@ impl Part {
         Self {
             name: name.to_owned(),
             position: crate::codec::value::pointer::position(name),
+            near: 0,
         }
     }
 
@@ -185,7 +220,19 @@ impl Part {
 
     /// The member of an object that has its name.
     pub(super) fn member_of<'a>(&self, value: ValueRef<'a>) -> Result<Option<ValueRef<'a>>> {
-        value.get(&self.name)
+        match value {
+            ValueRef::Struct(fields) => fields.field_near(&self.name, self.near),
+            value => value.get(&self.name),
+        }
+    }
+
+    /// Notes where its field stands in structs of a type.
+    pub(super) fn stands_at(&mut self, position: usize) {
+        self.near = position;
+    }
+
+    pub(super) fn name(&self) -> &str {
+        &self.name
     }
 }
 

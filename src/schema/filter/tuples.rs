@@ -125,7 +125,6 @@ fn by_position<'a, 'p>(states: &[State<'a, 'p>]) -> Result<Option<Vec<State<'a, 
         let State::List(list, [part, rest @ ..]) = state else {
             return Ok(*state);
         };
-        // A name goes on to each element, beside the one that is named by its position.
         if part.is_name() {
             return Ok(*state);
         }

@@ -42,6 +42,15 @@ impl<'a> StructRef<'a> {
         position.map_or(Ok(None), |i| self.get(i))
     }
 
+    /// The same, looking first where it is likely to be.
+    #[inline]
+    pub(crate) fn field_near(&self, name: &str, position: usize) -> Result<Option<ValueRef<'a>>> {
+        match self.fields.get(position) {
+            Some(field) if field.name == name => self.get(position),
+            _ => self.field(name),
+        }
+    }
+
     /// Field `i` in declaration order, `None` behind the last.
     pub fn get(&self, i: usize) -> Result<Option<ValueRef<'a>>> {
         self.slot(i).map(Slot::value).transpose()

@@ -24,6 +24,7 @@ mod macros;
 mod misuse;
 mod model;
 mod opening;
+mod path_indexes;
 mod pitfalls;
 mod power;
 mod queries;

@@ -61,7 +61,6 @@ pub struct Query<'a, V> {
     pub(super) target: Target<'a>,
     pub(super) find: Find,
     hint: Option<String>,
-    requires_index: bool,
     after: Option<Cursor>,
     _view: PhantomData<fn() -> V>,
 }
@@ -164,7 +163,6 @@ impl<'a, V: Found<'a>> Query<'a, V> {
             target,
             find: Find::new(filter),
             hint: None,
-            requires_index: false,
             after: None,
             _view: PhantomData,
         })
@@ -295,9 +293,10 @@ impl<'a, V: Found<'a>> Query<'a, V> {
         self
     }
 
-    /// Makes it an error ([`NoIndex`](crate::ErrorKind::NoIndex)) to go through the whole collection.
+    /// Makes it an error ([`NoIndex`](crate::ErrorKind::NoIndex)) to go through the whole collection. An
+    /// index that serves is used then, also where there are so few records that it takes longer.
     pub fn require_index(mut self) -> Self {
-        self.requires_index = true;
+        self.find.requires_index = true;
         self
     }
 
@@ -394,7 +393,7 @@ impl<'a, V: Found<'a>> Query<'a, V> {
             find.through = Some(id);
         }
         let plan = find.plan(place)?;
-        if self.requires_index && plan.walks.iter().any(Walk::is_full_scan) {
+        if self.find.requires_index && plan.walks.iter().any(Walk::is_full_scan) {
             return Err(Error::new(
                 ErrorKind::NoIndex,
                 "no index serves this filter and sort, so that the whole collection would be gone \
@@ -510,7 +509,6 @@ impl<'a, V: Found<'a>> Query<'a, V> {
             target: self.target,
             find: self.find.clone(),
             hint: self.hint.clone(),
-            requires_index: self.requires_index,
             after: self.after.clone(),
             _view: PhantomData,
         }

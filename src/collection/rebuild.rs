@@ -5,12 +5,13 @@
 //! record behind the cursor has its entries, and one ahead of it may have them already.
 
 use super::body::Body;
+use super::document::show;
 use super::entry::{entry, note_lists, owner};
 use super::write::index_keys;
 use crate::base::error::Context;
 use crate::base::name::show_key;
 use crate::base::{Error, ErrorKind, Result};
-use crate::schema::catalog::{Index, Records};
+use crate::schema::catalog::{Index, Records, Shape};
 use crate::schema::index::Scratch;
 use crate::store::{ALL, Bounds, ReadTable, WriteTransaction};
 
@@ -45,8 +46,8 @@ pub(crate) fn step(
     let mut progress = Progress::Done;
     for record in ReadTable::Writing(&records).range(behind(after))? {
         let (key, stored) = record?;
-        let body = Body::open(stored).context(|| show_key(&key))?;
-        index_keys(index, info, body.bytes(), &mut scratch).context(|| show_key(&key))?;
+        let body = Body::open(stored).context(|| shown(info, &key))?;
+        index_keys(index, info, body.bytes(), &mut scratch).context(|| shown(info, &key))?;
         lists |= scratch.lists();
         for index_key in scratch.keys() {
             let (entry, value) = entry(index, index_key, &key, scratch.included());
@@ -65,7 +66,7 @@ pub(crate) fn step(
         _ => None,
     });
     if let Some(((index_key, one), (_, other))) = twice {
-        return Err(claimed_twice(index, index_key, one, other)?);
+        return Err(claimed_twice(info, index, index_key, [one, other])?);
     }
     let change = transaction.begin_change();
     if ReadTable::Writing(&table).range(ALL)?.next().is_none() {
@@ -84,7 +85,7 @@ pub(crate) fn step(
                 Some(owner) if owner == *value => {}
                 Some(owner) => {
                     change.finish();
-                    return Err(claimed_twice(index, key, &owner, value)?);
+                    return Err(claimed_twice(info, index, key, [&owner, value])?);
                 }
                 None => {
                     table.change(key, Some(value))?;
@@ -98,19 +99,34 @@ pub(crate) fn step(
 }
 
 /// The error of a unique index that two records, told by the values of their entries, have one key in.
-fn claimed_twice(index: &Index, index_key: &[u8], one: &[u8], other: &[u8]) -> Result<Error> {
-    let (one, other) = (owner(index, one)?.key, owner(index, other)?.key);
+fn claimed_twice(
+    info: &Records,
+    index: &Index,
+    index_key: &[u8],
+    entries: [&[u8]; 2],
+) -> Result<Error> {
+    let [one, other] = entries.map(|entry| owner(index, entry));
+    let (one, other) = (shown(info, one?.key), shown(info, other?.key));
+    let both = match info.shape {
+        Shape::Typed(_) => format!("the records with {one} and {other}"),
+        Shape::Documents(_) => format!("{one} and {other}"),
+    };
     Ok(Error::new(
         ErrorKind::Conflict,
         format!(
-            "the records with {} and {} have the same {} in the unique index {:?}; change one of \
-             them",
-            show_key(one),
-            show_key(other),
+            "{both} have the same {} in the unique index {:?}; change one of them",
             show_key(index_key),
             index.name
         ),
     ))
+}
+
+/// The key of a record or document for a message.
+fn shown(info: &Records, key: &[u8]) -> String {
+    match info.shape {
+        Shape::Typed(_) => show_key(key),
+        Shape::Documents(_) => show(key),
+    }
 }
 
 fn behind(after: Option<&[u8]>) -> Bounds<'_> {

@@ -17,8 +17,9 @@ use crate::schema::index::EMPTY_LIST;
 
 /// The spans of values at the end of a path that may pass, `None` where any may.
 pub(crate) fn of_test(test: &Test, path: &Path, folded: bool) -> Option<Spans> {
-    // A position may be passed over, where a member of that name is missing.
-    if path.has_positions() && test.passes_missing() {
+    // A position may be passed over, where a member of that name is missing. In a document that is a list
+    // what lies at one is spread, and has no key for each element.
+    if path.begins_with_position() || (path.has_positions() && test.passes_missing()) {
         return None;
     }
     let spans = match test {

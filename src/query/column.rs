@@ -82,6 +82,15 @@ impl Column<'_> {
         })
     }
 
+    /// Whether a record must have a value here to pass one of these tests. The value of a field is none
+    /// where the field is null.
+    pub(crate) fn is_present(&self, tests: &[&Test]) -> bool {
+        tests.iter().any(|test| match &self.kind {
+            Kind::Document { .. } => !test.passes_missing(),
+            Kind::Field(_) => !test.passes_null(),
+        })
+    }
+
     /// Whether it is in the order that a sort by its path asks for.
     pub(crate) fn sorts(&self) -> bool {
         match &self.kind {

@@ -10,36 +10,38 @@ pub(crate) struct Condition<'p> {
     pub(crate) tests: Vec<&'p Test>,
 }
 
-impl Condition<'_> {
-    /// Whether a record must have something there to pass.
-    pub(crate) fn is_present(&self) -> bool {
-        self.tests.iter().any(|test| !test.passes_missing())
-    }
-}
-
 /// The conditions of a filter; what is under `$or` and `$not` is none.
 pub(crate) fn conditions(filter: &Predicate) -> Vec<Condition<'_>> {
     let mut found = Vec::new();
-    gather(&Path::ROOT, filter, &mut found);
+    gather(filter, &mut found);
     found
 }
 
-fn gather<'p>(within: &Path, filter: &'p Predicate, found: &mut Vec<Condition<'p>>) {
+fn gather<'p>(filter: &'p Predicate, found: &mut Vec<Condition<'p>>) {
     match filter {
-        Predicate::All(all) => all.iter().for_each(|filter| gather(within, filter, found)),
-        Predicate::Path(path, Test::Element { holds, objects }) => {
-            let path = within.then(path);
-            if *objects {
-                gather(&path, holds, found);
-            } else {
-                // Operators on the element itself: one element passes them all.
-                let mut tests = Vec::new();
-                on_value(holds, &mut tests);
-                found.push(Condition { path, tests });
-            }
+        Predicate::All(all) => all.iter().for_each(|filter| gather(filter, found)),
+        Predicate::Path(path, Test::Element { holds, objects }) if *objects => {
+            let mut of_members = conditions(holds);
+            // A position is one within the element, where that is a list: no index goes there.
+            of_members.retain(|condition| !condition.path.begins_with_position());
+            found.extend(of_members.into_iter().map(|condition| Condition {
+                path: path.then(&condition.path),
+                tests: condition.tests,
+            }));
+        }
+        // A list that lies at a position has no key for each of its elements.
+        Predicate::Path(path, Test::Element { .. }) if path.has_positions() => {}
+        Predicate::Path(path, Test::Element { holds, .. }) => {
+            // Operators on the element itself: one element passes them all.
+            let mut tests = Vec::new();
+            on_value(holds, &mut tests);
+            found.push(Condition {
+                path: path.clone(),
+                tests,
+            });
         }
         Predicate::Path(path, test) => found.push(Condition {
-            path: within.then(path),
+            path: path.clone(),
             tests: vec![test],
         }),
         Predicate::Any(_) | Predicate::Not(_) => {}

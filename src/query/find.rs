@@ -26,6 +26,8 @@ pub(crate) struct Find {
     pub(crate) limit: Option<u64>,
     /// The index to go through, by its id, where one was named; 0 for the records.
     pub(crate) through: Option<u32>,
+    /// Whether the whole collection must not be gone through.
+    pub(crate) requires_index: bool,
     /// Whether several threads may go through the whole collection.
     pub(crate) parallel: bool,
     /// What is read of each that is found, where that is not all: what an index includes may be enough.
@@ -41,6 +43,7 @@ impl Find {
             skip: 0,
             limit: None,
             through: None,
+            requires_index: false,
             parallel: false,
             reads: None,
         }
@@ -71,6 +74,7 @@ impl Find {
             sort: &self.sort,
             wanted: self.wanted(),
             through: self.through,
+            requires_index: self.requires_index,
             reads: self.reads.as_deref(),
         };
         plan(&question, &sources, place.tables)

@@ -21,6 +21,8 @@ pub(crate) struct Question<'q> {
     pub(crate) reads: Option<&'q [Path]>,
     /// The table that must be gone through, where one was named: an index by its id, 0 for the records.
     pub(crate) through: Option<u32>,
+    /// Whether an index that serves is gone through also where going through all would be faster.
+    pub(crate) requires_index: bool,
 }
 
 /// How a query is answered.
@@ -101,6 +103,9 @@ pub(crate) fn plan(
     if ways.is_empty() {
         return Err(Error::corrupt("a plan has no table to go through"));
     }
+    if question.requires_index && ways.iter().any(|way| way.serves(question.sort)) {
+        ways.retain(|way| way.serves(question.sort));
+    }
     let records = sources.first().map_or(0, |records| records.entries);
     estimate(&mut ways, records, counts)?;
     let matching = ways.iter().map(|way| way.estimate).min();
@@ -136,6 +141,7 @@ fn plan_branches(
                 wanted: None,
                 reads: None,
                 through: None,
+                requires_index: question.requires_index,
             };
             let plan = plan(&question, sources, counts)?;
             for walk in plan.walks {
@@ -199,7 +205,7 @@ impl Source<'_> {
         };
         match self.holds {
             Holds::All => true,
-            Holds::Present => meets(&|_, condition| condition.is_present()),
+            Holds::Present => meets(&|column, condition| column.is_present(&condition.tests)),
             Holds::Elements => meets(&|column, condition| column.spans(&condition.tests).is_some()),
         }
     }
@@ -305,7 +311,10 @@ impl<'s> Way<'s> {
             }
             for (i, column) in columns.by_ref() {
                 if column.path == part.path {
-                    let whole = !column.is_multiple || self.bounded == 0;
+                    // Of several values the least counts, which has to be there, also where it is
+                    // nothing: a sparse index leaves that out.
+                    let all = self.bounded == 0 && !column.leaves_out;
+                    let whole = !column.is_multiple || all;
                     let backwards = part.descending != column.descending;
                     if !column.sorts() || !whole || *reversed.get_or_insert(backwards) != backwards
                     {
@@ -326,6 +335,12 @@ impl<'s> Way<'s> {
 
     fn is_full_scan(&self) -> bool {
         self.source.index.is_none() && self.bounded == 0
+    }
+
+    /// Whether it leaves some of the table out, or is an index that gives the order.
+    fn serves(&self, sort: &[Part]) -> bool {
+        let sorts = self.order != Order::Unsorted && !sort.is_empty();
+        self.bounded > 0 || (sorts && self.source.index.is_some())
     }
 
     /// What it is likely to cost, in records that are gone through one by one.

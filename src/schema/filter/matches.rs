@@ -108,6 +108,17 @@ impl Test {
     }
 }
 
+impl Test {
+    /// Whether null passes, or what is missing.
+    pub(crate) fn passes_null(&self) -> bool {
+        match self {
+            Self::Exists => true,
+            Self::Type(kinds) => kinds.contains(&Kind::Null),
+            test => test.passes_missing(),
+        }
+    }
+}
+
 fn compares(
     comparison: Comparison,
     constant: &Constant,

@@ -114,6 +114,11 @@ impl Path {
         self.parts.iter().any(|part| !part.is_name())
     }
 
+    /// Whether its first name may be a position in a list.
+    pub(crate) fn begins_with_position(&self) -> bool {
+        self.0.first().is_some_and(|part| !part.is_name())
+    }
+
     /// The path that goes on from the end of this one.
     pub(crate) fn then(&self, further: &Self) -> Self {
         Self::of(self.parts.iter().chain(&further.parts).cloned().collect())

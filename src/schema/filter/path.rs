@@ -116,7 +116,7 @@ impl Path {
 
     /// Whether its first name may be a position in a list.
     pub(crate) fn begins_with_position(&self) -> bool {
-        self.0.first().is_some_and(|part| !part.is_name())
+        self.parts.first().is_some_and(|part| !part.is_name())
     }
 
     /// The path that goes on from the end of this one.

@@ -2,7 +2,7 @@
 
 use std::fmt;
 
-use crate::query::plan::{Plan, Walk};
+use crate::query::plan::{Plan, Reads, Walk};
 use crate::query::walk::Seen;
 use crate::schema::catalog::Records;
 
@@ -109,7 +109,10 @@ impl Way {
             None => "by key".to_owned(),
         };
         let backwards = if walk.reversed { ", backwards" } else { "" };
-        let alone = if walk.is_covered { ", alone" } else { "" };
+        let alone = match walk.reads {
+            Reads::Record => "",
+            Reads::Included | Reads::Key => ", alone",
+        };
         let spans = match (walk.spans.len(), walk.bounded) {
             (_, 0) => "all of it".to_owned(),
             (0, _) => "nothing can be found".to_owned(),

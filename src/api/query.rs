@@ -16,7 +16,7 @@ use crate::base::{Error, ErrorKind, Result};
 use crate::collection::tables::Tables;
 use crate::query::find::{Find, Met, Sorted};
 use crate::query::parallel::{Add, Work};
-use crate::query::plan::{Plan, Walk};
+use crate::query::plan::{Plan, Reads, Walk};
 use crate::query::sort::Part;
 use crate::query::walk::{self, Place, Seen, Walker};
 use crate::schema::catalog::{Records, Shape};
@@ -361,7 +361,7 @@ impl<'a, V: Found<'a>> Query<'a, V> {
             // What it is sorted by need not be included.
             plan.walks
                 .iter_mut()
-                .for_each(|walk| walk.is_covered = false);
+                .for_each(|walk| walk.reads = Reads::Record);
             let (found, seen) = self.find.sorted(place, plan.clone(), sorted.as_ref())?;
             let sorted = Source::Sorted {
                 found: found.into_iter(),

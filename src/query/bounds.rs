@@ -16,6 +16,18 @@ use crate::codec::key::text::{encode_start, encode_str};
 use crate::schema::filter::{Comparison, Constant, Kind, Path, Pattern, Test};
 use crate::schema::index::EMPTY_LIST;
 
+/// Whether the spans have no more than what passes, where each document has one value at the path.
+pub(crate) fn are_exact(test: &Test, path: &Path, folded: bool) -> bool {
+    let is_plain = |constant: &Constant| constant.key().first() != Some(&LIST);
+    !folded
+        && !path.has_positions()
+        && match test {
+            Test::Compare(_, constant) => is_plain(constant),
+            Test::In(constants) => constants.iter().all(is_plain),
+            _ => false,
+        }
+}
+
 /// The spans of values at the end of a path that may pass, `None` where any may.
 pub(crate) fn of_test(test: &Test, path: &Path, folded: bool) -> Option<Spans> {
     // A position may be passed over, where a member of that name is missing. In a document that is a list
@@ -87,7 +99,15 @@ fn compared(comparison: Comparison, constant: &Constant, folded: bool) -> Option
     if tag == LIST || (folded && tag == STRING) {
         return None;
     }
-    let of_tag = Span::starting(vec![tag]);
+    let mut of_tag = Span::starting(vec![tag]);
+    if tag == NUMBER {
+        if constant.is_nan() {
+            let is_equal = !matches!(comparison, Comparison::Less | Comparison::Greater);
+            return Some(is_equal.then(|| Span::only(key)).into_iter().collect());
+        }
+        // NaN is below all numbers, and less than none.
+        of_tag.lower = vec![tag, document::NAN + 1];
+    }
     let span = match comparison {
         Comparison::Equal => Some(Span::only(key)),
         Comparison::Less => Span::between(of_tag.lower, Some(key)),

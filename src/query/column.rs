@@ -82,6 +82,19 @@ impl Column<'_> {
         })
     }
 
+    /// Whether the spans of a test have no more than what passes it.
+    pub(crate) fn is_exact(&self, test: &Test) -> bool {
+        if self.is_multiple || (self.leaves_out && test.passes_missing()) {
+            return false;
+        }
+        match &self.kind {
+            // A document that is no object has a key, and no `_id`.
+            Kind::Document { .. } if self.path.is(ID) => false,
+            Kind::Document { folded } => bounds::are_exact(test, &self.path, *folded),
+            Kind::Field(field) => field.are_exact(test),
+        }
+    }
+
     /// Whether a record must have a value here to pass one of these tests. The value of a field is none
     /// where the field is null.
     pub(crate) fn is_present(&self, tests: &[&Test]) -> bool {

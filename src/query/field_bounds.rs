@@ -48,6 +48,27 @@ impl FieldColumn<'_> {
         Some(Spans::of(spans))
     }
 
+    /// Whether the spans have no more than what passes.
+    pub(crate) fn are_exact(self, test: &Test) -> bool {
+        if !matches!(test, Test::Compare(..) | Test::In(_)) || self.folded || self.each {
+            return false;
+        }
+        match &self.layout.kind {
+            Kind::Option(inner) => FieldColumn {
+                layout: inner,
+                ..self
+            }
+            .are_exact(test),
+            // Floats are rounded, and a `Uuid` may be written in several ways.
+            Kind::Scalar(scalar) => !matches!(
+                scalar,
+                Scalar::F32 | Scalar::F64 | Scalar::Uuid | Scalar::Duration
+            ),
+            Kind::String | Kind::List(_) | Kind::Enum(_) => true,
+            _ => false,
+        }
+    }
+
     fn compared(self, comparison: Comparison, constant: &Constant) -> Option<Vec<Span>> {
         if let Kind::Option(inner) = &self.layout.kind {
             return self.compared_option(inner, comparison, constant);

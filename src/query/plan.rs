@@ -34,6 +34,17 @@ pub(crate) struct Plan {
     pub(crate) sorts: bool,
 }
 
+/// What is read where an entry was met.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub(crate) enum Reads {
+    /// The record.
+    Record,
+    /// What the index includes of it.
+    Included,
+    /// Nothing but its key.
+    Key,
+}
+
 /// A way through one table.
 #[derive(Clone, Debug)]
 pub(crate) struct Walk {
@@ -48,8 +59,10 @@ pub(crate) struct Walk {
     pub(crate) estimate: u64,
     /// Which columns the spans are of, for people.
     pub(crate) bounded: usize,
-    /// Whether what the index includes is all that is asked for: no record is read.
-    pub(crate) is_covered: bool,
+    /// What is read of each entry.
+    pub(crate) reads: Reads,
+    /// Whether the filter holds for every record in the spans, so that none is asked.
+    pub(crate) is_exact: bool,
     /// The branch of the `$or` that it is for.
     pub(crate) branch: Option<Predicate>,
 }
@@ -153,6 +166,7 @@ fn plan_branches(
                 let branch = walk.branch.clone().unwrap_or_else(|| branch.clone());
                 walks.push(Walk {
                     branch: Some(branch),
+                    is_exact: false,
                     ..walk
                 });
             }
@@ -235,8 +249,9 @@ struct Way<'s> {
     bounded: usize,
     /// How the order that is asked for comes out of it.
     order: Order,
-    /// Whether what it includes is all that is asked for.
-    is_covered: bool,
+    reads: Reads,
+    /// Whether the filter holds for every record in the spans.
+    is_exact: bool,
     estimate: u64,
 }
 
@@ -249,7 +264,8 @@ impl<'s> Way<'s> {
             fixed: 0,
             bounded: 0,
             order: Order::Unsorted,
-            is_covered: false,
+            reads: Reads::Record,
+            is_exact: false,
             estimate: source.entries,
         };
         way.bound(conditions);
@@ -258,7 +274,14 @@ impl<'s> Way<'s> {
             Some(true) => Order::Backwards,
             None => Order::Unsorted,
         };
-        way.is_covered = way.order != Order::Unsorted && source.covers(question);
+        way.is_exact = question.filter.is_conjunction() && way.is_exact(conditions);
+        if way.order != Order::Unsorted {
+            way.reads = match question.reads {
+                Some([]) if way.is_exact => Reads::Key,
+                _ if source.covers(question) => Reads::Included,
+                _ => Reads::Record,
+            };
+        }
         way
     }
 
@@ -296,6 +319,19 @@ impl<'s> Way<'s> {
         for span in &mut self.spans {
             *span = Span::starting(std::mem::take(&mut span.lower));
         }
+    }
+
+    /// Whether the spans say all that the conditions do.
+    fn is_exact(&self, conditions: &[Condition<'_>]) -> bool {
+        let bounded = self.source.columns.get(..self.bounded).unwrap_or_default();
+        let is_exact = |condition: &Condition<'_>| {
+            let mut on = bounded.iter();
+            on.any(|column| {
+                column.path == condition.path
+                    && condition.tests.iter().all(|test| column.is_exact(test))
+            })
+        };
+        !self.source.is_multiple() && conditions.iter().all(is_exact)
     }
 
     /// Whether going through it gives the order that is asked for; if so, whether backwards.
@@ -351,7 +387,7 @@ impl<'s> Way<'s> {
     fn cost(&self, question: &Question<'_>, matching: u64) -> f64 {
         #[expect(clippy::cast_precision_loss, reason = "it is an estimate")]
         let (entries, matching) = (self.estimate as f64, matching.max(1) as f64);
-        let fetch = if self.source.index.is_some() && !self.is_covered {
+        let fetch = if self.source.index.is_some() && self.reads == Reads::Record {
             FETCH_COST
         } else {
             1.0
@@ -386,7 +422,8 @@ impl<'s> Way<'s> {
             repeats: self.source.is_multiple(),
             estimate: self.estimate,
             bounded: self.bounded,
-            is_covered: self.is_covered,
+            reads: self.reads,
+            is_exact: self.is_exact && branch.is_none(),
             branch,
         }
     }

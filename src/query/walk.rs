@@ -8,7 +8,7 @@ use std::ops::Bound;
 
 use super::column::Source;
 use super::find::{Find, Met};
-use super::plan::{Counts, Plan, Walk};
+use super::plan::{Counts, Plan, Reads, Walk};
 use super::span::Span;
 use crate::base::{Error, Result};
 use crate::collection::body::look;
@@ -282,8 +282,10 @@ impl<'a> Look<'_, 'a> {
     fn at_entry(&mut self, index: &Index, entry: &[u8], value: &[u8]) -> Result<Option<Found<'a>>> {
         self.seen.keys += 1;
         let Parts { key, included } = split(self.place.info, index, entry, value)?;
-        if self.walk.is_covered {
-            return self.at_included(entry, key, included);
+        match self.walk.reads {
+            Reads::Record => {}
+            Reads::Included => return self.at_included(entry, key, included),
+            Reads::Key => return Ok(Some(self.given_included(entry, key, &[]))),
         }
         let stored = self
             .place
@@ -312,15 +314,17 @@ impl<'a> Look<'_, 'a> {
             bytes: included,
             is_included: true,
         };
-        if !self.takes(met)? {
-            return Ok(None);
-        }
+        let takes = self.takes(met)?;
+        Ok(takes.then(|| self.given_included(entry, key, included)))
+    }
+
+    fn given_included(&mut self, entry: &[u8], key: &[u8], included: &[u8]) -> Found<'a> {
         self.note(entry);
-        Ok(Some(Found {
+        Found {
             key: Bytes::owned(key.to_vec()),
             stored: Bytes::owned(included.to_vec()),
             is_included: true,
-        }))
+        }
     }
 
     fn note(&mut self, entry: &[u8]) {
@@ -329,6 +333,9 @@ impl<'a> Look<'_, 'a> {
     }
 
     fn takes(&self, met: Met<'_>) -> Result<bool> {
+        if self.walk.is_exact {
+            return Ok(true);
+        }
         let (find, info) = (self.find, self.place.info);
         if !find.takes(info, met)? {
             return Ok(false);

@@ -127,7 +127,8 @@ pub(crate) fn encode_float(value: f64, out: &mut Vec<u8>) {
 /// Documents are nested less deep.
 const DEPTH_MAX: usize = 128;
 
-const NAN: u8 = 0x00;
+/// Below the heads of all other numbers.
+pub(crate) const NAN: u8 = 0x00;
 const ZERO: u8 = 0x80;
 const BELOW_ONE: u8 = 0x81;
 const ONE: u8 = 0x82;

@@ -68,6 +68,10 @@ impl Constant {
         }
     }
 
+    pub(crate) fn is_nan(&self) -> bool {
+        matches!(self.scalar, Scalar::Float(value) if value.is_nan())
+    }
+
     /// The text that it is.
     pub(crate) fn text(&self) -> Option<&str> {
         match &self.scalar {

@@ -139,6 +139,15 @@ impl Predicate {
         }
     }
 
+    /// Whether it is made of tests of single values, all of which must be passed.
+    pub(crate) fn is_conjunction(&self) -> bool {
+        match self {
+            Self::All(all) => all.iter().all(Self::is_conjunction),
+            Self::Path(_, test) => !matches!(test, Test::Element { .. }),
+            Self::Any(_) | Self::Not(_) => false,
+        }
+    }
+
     /// Whether something holds for each path that it looks at.
     pub(crate) fn looks_at(&self, holds: &mut dyn FnMut(&Path) -> bool) -> bool {
         match self {

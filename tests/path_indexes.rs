@@ -176,7 +176,7 @@ fn lists_on_two_paths_are_refused_in_building_and_in_writing() {
 #[test]
 fn a_key_that_is_too_long_is_refused() {
     let long = json!({"a": "x".repeat(5000)});
-    let db = notes(&[long.clone()]);
+    let db = notes(std::slice::from_ref(&long));
     let error = db.create_index("notes", PathIndex::on("a")).unwrap_err();
     assert_eq!(error.kind(), ErrorKind::Limit, "{error}");
     assert_eq!(listed(&db), Vec::<String>::new());

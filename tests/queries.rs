@@ -280,3 +280,95 @@ fn lists_that_are_parallel_cannot_be_sorted_by() {
     })
     .unwrap();
 }
+
+#[test]
+fn filters_that_are_too_large_or_too_deep_are_refused() {
+    let db = db();
+    db.write(|tx| {
+        tx.documents("notes")?.put(1, json!({"a": "x", "n": 1}))?;
+        tx.collection::<City>()?.insert(&cities()[0])
+    })
+    .unwrap();
+    let tx = db.read().unwrap();
+    let (notes, typed) = (
+        tx.documents("notes").unwrap(),
+        tx.collection::<City>().unwrap(),
+    );
+    let large = json!({"a": {"$in": ["x".repeat(17 << 20)]}});
+    let error = notes.find(&large).unwrap_err();
+    assert_eq!(error.kind(), ErrorKind::Limit, "{error}");
+    assert!(
+        error.to_string().contains("the most is 16777216"),
+        "{error}"
+    );
+
+    let deep = format!(
+        "{}{{}}{}",
+        r#"{"$and":["#.repeat(100_000),
+        "]}".repeat(100_000)
+    );
+    let error = Document::from_json(deep).unwrap_err();
+    assert_eq!(error.kind(), ErrorKind::Invalid, "{error}");
+    let deep = format!("{}{{}}{}", r#"{"$and":["#.repeat(60), "]}".repeat(60));
+    let deep = Document::from_json(deep).unwrap();
+    assert_eq!(notes.find(&deep).unwrap().count().unwrap(), 1);
+
+    let mut nested = City::ID.eq(1);
+    for id in 2..100_000 {
+        nested = !nested.and(City::ID.eq(id));
+    }
+    let error = typed.find(nested).unwrap_err();
+    assert_eq!(error.kind(), ErrorKind::Limit, "{error}");
+    let mut chain = City::ID.eq(1);
+    for id in 2..10_000 {
+        chain = chain.or(City::ID.eq(id));
+    }
+    assert_eq!(typed.find(chain).unwrap().count().unwrap(), 1);
+}
+
+#[test]
+fn filters_that_are_hard_to_answer_are_answered_or_refused() {
+    let db = db();
+    db.write(|tx| {
+        let mut notes = tx.documents("notes")?;
+        notes.create_index(larder::PathIndex::on("n"))?;
+        for i in 0..500 {
+            notes.put(i, json!({"a": format!("{}!", "a".repeat(50)), "n": i}))?;
+        }
+        notes.put("nan", Document::from_json(r#"{"n": {"$float": "NaN"}}"#)?)?;
+        Ok(())
+    })
+    .unwrap();
+    let tx = db.read().unwrap();
+    let notes = tx.documents("notes").unwrap();
+    let count = |filter: serde_json::Value| notes.find(filter)?.count();
+
+    // What takes exponential time elsewhere.
+    assert_eq!(count(json!({"a": {"$regex": "^(a+)+$"}})).unwrap(), 0);
+    for bomb in [
+        "(a{1000}){1000}",
+        "((((a{100}){100}){100}){100})",
+        "a{99999999}",
+    ] {
+        let error = count(json!({"a": {"$regex": bomb}})).unwrap_err();
+        assert_eq!(error.kind(), ErrorKind::Invalid, "{error}");
+    }
+    let nan = || json!({"$float": "NaN"});
+    assert_eq!(count(json!({"n": nan()})).unwrap(), 1);
+    assert_eq!(count(json!({"n": {"$gte": nan()}})).unwrap(), 1);
+    for than_nan in ["$gt", "$lt"] {
+        assert_eq!(count(json!({"n": {than_nan: nan()}})).unwrap(), 0);
+    }
+    assert_eq!(count(json!({"n": {"$lt": 10}})).unwrap(), 10);
+    for many in [100, 5_000, 50_000] {
+        let numbers: Vec<u32> = (0..many).map(|n| n * 10).collect();
+        let wanted = u64::from(many.min(50));
+        assert_eq!(count(json!({"n": {"$in": numbers}})).unwrap(), wanted);
+        let any: Vec<_> = numbers.iter().map(|n| json!({"n": n})).collect();
+        assert_eq!(count(json!({"$or": any})).unwrap(), wanted);
+    }
+    let any: Vec<_> = (0..1_000)
+        .map(|n| json!({"n": {"$gte": n, "$lt": n + 1}}))
+        .collect();
+    assert_eq!(count(json!({"$or": any})).unwrap(), 500);
+}

@@ -5,6 +5,7 @@ use std::marker::PhantomData;
 use std::ops::Not;
 
 use super::document::{Document, IntoDocument};
+use crate::base::limits::{FILTER_BYTES_MAX, FILTER_DEPTH_MAX};
 use crate::base::{Error, Result};
 use crate::codec::value::read::Node;
 use crate::schema::body;
@@ -48,6 +49,8 @@ use crate::schema::view::{Slot, ValueRef};
 #[must_use]
 pub struct Filter<R> {
     predicate: Result<Predicate>,
+    /// How deep it is nested.
+    depth: usize,
     _record: PhantomData<fn(R)>,
 }
 
@@ -166,7 +169,7 @@ impl<R, V> Field<R, V> {
     pub fn one_of<O: Operand<V>>(self, values: impl IntoIterator<Item = O>) -> Filter<R> {
         let constants = values.into_iter().map(|value| Ok(value.constant()?.0));
         let constants: Result<Vec<_>> = constants.collect();
-        self.passes(constants.map(Test::In))
+        self.passes(constants.map(Test::one_of))
     }
 
     fn compare(self, comparison: Comparison, value: &impl Operand<V>) -> Filter<R> {
@@ -230,10 +233,12 @@ impl<R, V> Field<R, Vec<V>> {
 
     /// One of its elements, a part, meets all of a filter of the part's fields.
     pub fn any(self, filter: Filter<V>) -> Filter<R> {
-        self.passes(filter.predicate.map(|holds| Test::Element {
+        let depth = filter.depth + 1;
+        let any = self.passes(filter.predicate.map(|holds| Test::Element {
             holds: Box::new(holds),
             objects: true,
-        }))
+        }));
+        Filter::nested(any.predicate, depth)
     }
 }
 
@@ -261,25 +266,53 @@ impl<R, V: Text> Field<R, V> {
 
 impl<R> Filter<R> {
     fn new(predicate: Result<Predicate>) -> Self {
+        Self::nested(predicate, 1)
+    }
+
+    fn nested(predicate: Result<Predicate>, depth: usize) -> Self {
+        let predicate = if depth > FILTER_DEPTH_MAX {
+            Err(Error::limit(format!(
+                "a filter is nested more than {FILTER_DEPTH_MAX} levels deep"
+            )))
+        } else {
+            predicate
+        };
         Self {
             predicate,
+            depth,
             _record: PhantomData,
         }
     }
 
     /// Both hold.
     pub fn and(self, other: Self) -> Self {
-        self.joined(other, |both| Predicate::All(both.into()))
+        self.joined(other, |one, other| match one {
+            Predicate::All(mut all) => {
+                all.push(other);
+                Predicate::All(all)
+            }
+            one => Predicate::All(vec![one, other]),
+        })
     }
 
     /// At least one holds.
     pub fn or(self, other: Self) -> Self {
-        self.joined(other, |either| Predicate::Any(either.into()))
+        self.joined(other, |one, other| match one {
+            Predicate::Any(mut any) => {
+                any.push(other);
+                Predicate::Any(any)
+            }
+            one => Predicate::Any(vec![one, other]),
+        })
     }
 
-    fn joined(self, other: Self, join: impl FnOnce([Predicate; 2]) -> Predicate) -> Self {
-        let both = |one| Ok(join([one, other.predicate?]));
-        Self::new(self.predicate.and_then(both))
+    /// Joins two. A chain of the same is not nested: its first is joined already.
+    fn joined(self, other: Self, join: impl FnOnce(Predicate, Predicate) -> Predicate) -> Self {
+        let is_chain = matches!(self.predicate, Ok(Predicate::All(_) | Predicate::Any(_)));
+        let own = if is_chain { self.depth } else { self.depth + 1 };
+        let depth = own.max(other.depth + 1);
+        let both = |one| Ok(join(one, other.predicate?));
+        Self::nested(self.predicate.and_then(both), depth)
     }
 }
 
@@ -287,7 +320,7 @@ impl<R> Not for Filter<R> {
     type Output = Self;
 
     fn not(self) -> Self {
-        Self::new(self.predicate.map(Predicate::not))
+        Self::nested(self.predicate.map(Predicate::not), self.depth + 1)
     }
 }
 
@@ -325,6 +358,12 @@ impl<R, T: IntoFilter<R> + ?Sized> IntoFilter<R> for &T {
 pub(super) fn of_document(filter: &impl IntoDocument) -> Result<Predicate> {
     let mut bytes = Vec::new();
     filter.append_to(&mut bytes)?;
+    if bytes.len() > FILTER_BYTES_MAX {
+        return Err(Error::limit(format!(
+            "the filter has {} bytes, the most is {FILTER_BYTES_MAX}",
+            bytes.len()
+        )));
+    }
     parse(ValueRef::of_node(Node::root(&bytes))?)
 }
 

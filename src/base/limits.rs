@@ -16,6 +16,12 @@ pub(crate) const BODY_BYTES_MAX: usize = 1 << 30;
 /// Deepest nesting of lists, maps, options and parts in a record type.
 pub(crate) const TYPE_DEPTH_MAX: usize = 32;
 
+/// Largest filter in bytes, as a document: 16 MiB.
+pub(crate) const FILTER_BYTES_MAX: usize = 16 << 20;
+
+/// Deepest nesting of a filter's `and`, `or` and `not`, as that of documents.
+pub(crate) const FILTER_DEPTH_MAX: usize = 128;
+
 /// Longest name of a collection, bucket or index in bytes.
 pub(crate) const NAME_BYTES_MAX: usize = 128;
 

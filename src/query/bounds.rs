@@ -4,6 +4,7 @@
 //! (`schema/filter/tuples.rs` gives the keys, `schema/filter/path.rs` what a test looks at). The other way
 //! it need not be: the filter is asked again.
 
+use super::plan::SPANS_MAX;
 use super::span::{Span, Spans};
 use crate::codec::key::KeyReader;
 use crate::codec::key::document::{
@@ -25,6 +26,7 @@ pub(crate) fn of_test(test: &Test, path: &Path, folded: bool) -> Option<Spans> {
     let spans = match test {
         Test::Compare(Comparison::Equal, constant) => equal(constant, folded),
         Test::Compare(comparison, constant) => compared(*comparison, constant, folded)?,
+        Test::In(constants) if constants.len() > SPANS_MAX => return None,
         Test::In(constants) => {
             let equal = constants
                 .iter()

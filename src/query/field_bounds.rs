@@ -2,6 +2,7 @@
 //!
 //! As in `bounds.rs` a span may have more than passes, never less.
 
+use super::plan::SPANS_MAX;
 use super::span::{Span, Spans};
 use crate::codec::key::document::{BOOL, BYTES, LIST, NUMBER, STRING, TIMESTAMP};
 use crate::codec::key::folded::fold;
@@ -25,6 +26,7 @@ impl FieldColumn<'_> {
     pub(crate) fn of_test(self, test: &Test) -> Option<Spans> {
         let spans = match test {
             Test::Compare(comparison, constant) => self.compared(*comparison, constant)?,
+            Test::In(constants) if constants.len() > SPANS_MAX => return None,
             Test::In(constants) => {
                 let equal = constants
                     .iter()

@@ -76,7 +76,10 @@ pub(crate) trait Counts {
 }
 
 /// Most spans of one walk: more are left to the filter.
-const SPANS_MAX: usize = 1000;
+pub(crate) const SPANS_MAX: usize = 10_000;
+
+/// Most branches of an `$or` that have a walk each: what is met on one is asked all those before it.
+const BRANCHES_MAX: usize = 100;
 
 /// How far entries are counted to choose between tables.
 const COUNTED_MAX: u64 = 128;
@@ -132,7 +135,8 @@ fn plan_branches(
     sources: &[Source<'_>],
     counts: &dyn Counts,
 ) -> Result<Option<Plan>> {
-    for branches in alternatives(question.filter) {
+    let few = |branches: &&[Predicate]| branches.len() <= BRANCHES_MAX;
+    for branches in alternatives(question.filter).into_iter().filter(few) {
         let mut walks = Vec::with_capacity(branches.len());
         for branch in branches {
             let question = Question {

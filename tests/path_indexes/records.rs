@@ -382,7 +382,7 @@ fn is_taken<T: Record>(records: &mut CollectionMut<'_, T>, record: &T) -> bool {
 fn put(tx: &WriteTx, record: &Plain) {
     let before = {
         let compound = tx.collection::<Compound>().unwrap();
-        let before = compound.get(&(record.shelf, record.id)).unwrap();
+        let before = compound.get((record.shelf, record.id)).unwrap();
         before.map(|before| before.to_owned().unwrap())
     };
     if !is_taken(&mut tx.collection().unwrap(), &Compound::from(record)) {
@@ -396,7 +396,7 @@ fn put(tx: &WriteTx, record: &Plain) {
                 compound.put(&before).unwrap();
             }
             None => {
-                compound.remove(&(record.shelf, record.id)).unwrap();
+                compound.remove((record.shelf, record.id)).unwrap();
             }
         }
         return;
@@ -413,27 +413,24 @@ fn remove(tx: &WriteTx, shelf: u8, id: i16) {
     let removed = tx
         .collection::<Plain>()
         .unwrap()
-        .remove(&(shelf, id))
+        .remove((shelf, id))
         .unwrap();
     let key = (shelf, id);
     assert_eq!(
-        tx.collection::<Single>().unwrap().remove(&key).unwrap(),
+        tx.collection::<Single>().unwrap().remove(key).unwrap(),
         removed
     );
     assert_eq!(
-        tx.collection::<Compound>().unwrap().remove(&key).unwrap(),
+        tx.collection::<Compound>().unwrap().remove(key).unwrap(),
         removed
     );
     assert_eq!(
-        tx.collection::<Partial>().unwrap().remove(&key).unwrap(),
+        tx.collection::<Partial>().unwrap().remove(key).unwrap(),
         removed
     );
     let opposed = (255 - shelf, -1 - id);
     assert_eq!(
-        tx.collection::<Opposed>()
-            .unwrap()
-            .remove(&opposed)
-            .unwrap(),
+        tx.collection::<Opposed>().unwrap().remove(opposed).unwrap(),
         removed
     );
 }

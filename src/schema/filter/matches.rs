@@ -5,6 +5,7 @@ use super::tuples::Field;
 use super::{Comparison, Constant, Kind, Predicate, Test};
 use crate::base::Result;
 use crate::codec::key::document as tags;
+use crate::schema::order::encode;
 use crate::schema::view::{Budget, ValueRef};
 
 impl Predicate {
@@ -63,6 +64,12 @@ impl Test {
         };
         Ok(match self {
             Self::Compare(comparison, constant) => compares(*comparison, constant, value, bytes)?,
+            Self::In(constants) if constants.len() > SEARCHED_MIN => {
+                let mut key = Vec::new();
+                encode(value, &mut Budget::new(bytes), &mut key)?;
+                let found = constants.binary_search_by(|constant| constant.key().cmp(&key));
+                found.is_ok()
+            }
             Self::In(constants) => {
                 for constant in constants {
                     if compares(Comparison::Equal, constant, value, bytes)? {
@@ -118,6 +125,9 @@ impl Test {
         }
     }
 }
+
+/// Among more constants than this one is searched; fewer are compared one by one.
+const SEARCHED_MIN: usize = 16;
 
 fn compares(
     comparison: Comparison,

@@ -41,7 +41,7 @@ pub(crate) enum Predicate {
 #[derive(Clone, Debug, PartialEq)]
 pub(crate) enum Test {
     Compare(Comparison, Constant),
-    /// Equal to one of these.
+    /// Equal to one of these, which are in the order of their encodings.
     In(Vec<Constant>),
     Regex(Pattern),
     /// The whole part divided by the divisor leaves the remainder.
@@ -92,7 +92,44 @@ pub(crate) enum Kind {
     Foreign,
 }
 
+impl Test {
+    /// Equal to one of these.
+    pub(crate) fn one_of(mut constants: Vec<Constant>) -> Self {
+        constants.sort_by(|a, b| a.key().cmp(b.key()));
+        constants.dedup_by(|a, b| a.key() == b.key());
+        Self::In(constants)
+    }
+}
+
 impl Predicate {
+    /// One of these holds. Where each is that one path has one value, that is one test.
+    pub(crate) fn any(any: Vec<Self>) -> Self {
+        let equal = |predicate: &Self| match predicate {
+            Self::Path(path, Test::Compare(Comparison::Equal, constant)) => {
+                Some((path.clone(), constant.clone()))
+            }
+            _ => None,
+        };
+        let mut equals = any.iter().map(equal);
+        let Some(Some((path, first))) = equals.next() else {
+            return Self::Any(any);
+        };
+        let others: Option<Vec<Constant>> = equals
+            .map(|other| {
+                other
+                    .filter(|(of, _)| *of == path)
+                    .map(|(_, constant)| constant)
+            })
+            .collect();
+        match others {
+            Some(mut constants) => {
+                constants.push(first);
+                Self::Path(path, Test::one_of(constants))
+            }
+            None => Self::Any(any),
+        }
+    }
+
     /// Whether one of its paths begins with this name. Those of elements of lists begin in them.
     pub(crate) fn names(&self, name: &str) -> bool {
         match self {

@@ -24,8 +24,8 @@ pub(crate) fn parse(filter: ValueRef<'_>) -> Result<Predicate> {
         let (key, value) = named(member?);
         all.push(match key {
             "$and" => Predicate::All(several(key, value)?),
-            "$or" => Predicate::Any(several(key, value)?),
-            "$nor" => Predicate::Any(several(key, value)?).not(),
+            "$or" => Predicate::any(several(key, value)?),
+            "$nor" => Predicate::any(several(key, value)?).not(),
             key if key.starts_with('$') => return Err(unsupported(key)),
             path => condition(&Path::parse(path), value)?,
         });
@@ -76,8 +76,8 @@ fn operators(path: &Path, operators: MapRef<'_>) -> Result<Predicate> {
             "$gte" => compare(Comparison::GreaterOrEqual)?,
             "$lt" => compare(Comparison::Less)?,
             "$lte" => compare(Comparison::LessOrEqual)?,
-            "$in" => test(Test::In(constants(operator, value)?)),
-            "$nin" => test(Test::In(constants(operator, value)?)).not(),
+            "$in" => test(Test::one_of(constants(operator, value)?)),
+            "$nin" => test(Test::one_of(constants(operator, value)?)).not(),
             "$exists" if is_true(value) => test(Test::Exists),
             "$exists" => test(Test::Exists).not(),
             "$type" => test(Test::Type(kinds(value)?)),

@@ -55,9 +55,7 @@ static DB: LazyLock<Database> = LazyLock::new(|| {
 
 /// What was not refused.
 fn told<T>(result: Result<T>, refused: &[ErrorKind]) -> Option<T> {
-    result
-        .inspect_err(|error| assert!(refused.contains(&error.kind()), "{error:?}"))
-        .ok()
+    result.inspect_err(|error| assert!(refused.contains(&error.kind()), "{error:?}")).ok()
 }
 
 /// The keys that a query finds.
@@ -104,7 +102,8 @@ fn run(text: &str) {
         // A line may be the text of a cursor.
         let _ = line.parse::<Cursor>();
     }
-    let Some(filter) = filter.filter(|filter| told(documents.find(filter), REFUSED).is_some()) else {
+    let Some(filter) = filter.filter(|filter| told(documents.find(filter), REFUSED).is_some())
+    else {
         told(documents.create_index(index_of(paths, only.as_ref())), REFUSED_OF_DOCUMENTS);
         return;
     };

@@ -3,7 +3,9 @@
 #![no_main]
 
 use arbitrary::Arbitrary;
-use larder::{Cursor, Database, DocumentView, DocumentsMut, ErrorKind, PathIndex, Query, Result, WriteTx};
+use larder::{
+    Cursor, Database, DocumentView, DocumentsMut, ErrorKind, PathIndex, Query, Result, WriteTx,
+};
 use libfuzzer_sys::fuzz_target;
 use serde_json::{Map, Value, json};
 
@@ -166,9 +168,8 @@ impl Node {
             Self::List(_) | Self::Object(_) if depth == 0 => Value::Null,
             Self::List(nodes) => nodes.iter().take(8).map(|node| node.json(depth - 1)).collect(),
             Self::Object(members) => {
-                let member = |(name, node): &(Name, Node)| {
-                    (name.text().to_owned(), node.json(depth - 1))
-                };
+                let member =
+                    |(name, node): &(Name, Node)| (name.text().to_owned(), node.json(depth - 1));
                 Value::Object(members.iter().take(8).map(member).collect::<Map<_, _>>())
             }
         }
@@ -180,8 +181,8 @@ fn list(nodes: &[Node]) -> Value {
 }
 
 const KINDS: [&str; 12] = [
-    "null", "bool", "int", "long", "double", "number", "string", "object", "array", "binData", "date",
-    "objectId",
+    "null", "bool", "int", "long", "double", "number", "string", "object", "array", "binData",
+    "date", "objectId",
 ];
 
 const PATTERNS: [&str; 7] = ["^a", "^ab?", "^", "b$", "^a|b", "^ss", "^B+"];
@@ -259,11 +260,8 @@ impl Index {
     fn make(&self, number: usize) -> PathIndex {
         let (first, descending) = self.first;
         let first = first.text();
-        let mut index = if descending {
-            PathIndex::on_descending(&first)
-        } else {
-            PathIndex::on(&first)
-        };
+        let mut index =
+            if descending { PathIndex::on_descending(&first) } else { PathIndex::on(&first) };
         for (path, descending) in self.others.iter().take(3) {
             let path = path.text();
             index = if *descending { index.and_descending(&path) } else { index.and(&path) };
@@ -353,12 +351,7 @@ fn compare(both: &Both<'_>, asked: &Asked) -> Option<()> {
 
 /// Fails where one stands before another that has to be before it: a scan of these two alone, under keys in
 /// that order, says whether it may.
-fn assert_sorted(
-    both: &Both<'_>,
-    asked: &Asked,
-    found: &[i64],
-    what: &dyn Fn() -> String,
-) {
+fn assert_sorted(both: &Both<'_>, asked: &Asked, found: &[i64], what: &dyn Fn() -> String) {
     if asked.sort.is_empty() {
         return;
     }

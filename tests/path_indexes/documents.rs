@@ -3,10 +3,10 @@
 use larder::{Database, DocumentsMut, ErrorKind, Readable};
 use proptest::collection::vec;
 use proptest::prelude::*;
-use serde_json::Value;
+use serde_json::{Value, json};
 
-use super::compare::{self, Hint, Right};
-use super::given::{Asked, GivenIndex, asked, config, document, indexes};
+use super::compare::{self, Hint, Right, numbers};
+use super::given::{Asked, GivenIndex, among, asked, config, document, indexes};
 use crate::support::check;
 
 /// What is done to documents between queries.
@@ -141,6 +141,37 @@ proptest! {
         assert_same_indexes(&db);
         assert_all(&db, &hints, &asked);
         check(&db);
+    }
+}
+
+proptest! {
+    #![proptest_config(config(150))]
+    #[test]
+    fn to_be_among_values_is_to_equal_one(
+        documents in vec(document(), 1..14),
+        asked in vec(among(), 1..8),
+    ) {
+        let db = Database::in_memory().unwrap();
+        db.write(|tx| {
+            let mut notes = tx.documents("notes")?;
+            for (key, document) in documents.iter().enumerate() {
+                notes.put(key as i64, document)?;
+            }
+            Ok(())
+        }).unwrap();
+        let tx = db.read().unwrap();
+        let notes = tx.documents("notes").unwrap();
+        for (path, values) in &asked {
+            let equal = values.iter().map(|value| json!({ *path: { "$eq": value } }));
+            let equal: Vec<Value> = equal.chain([json!({ *path: { "$type": "objectId" } })]).collect();
+            for (one, other) in [
+                (json!({ *path: { "$in": values } }), json!({ "$or": equal })),
+                (json!({ *path: { "$nin": values } }), json!({ "$nor": equal })),
+            ] {
+                let found = |filter: &Value| numbers(&notes.find(filter).unwrap()).unwrap();
+                prop_assert_eq!(found(&one), found(&other), "{} and {}", one, other);
+            }
+        }
     }
 }
 

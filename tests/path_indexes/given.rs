@@ -235,6 +235,21 @@ fn simple_filter() -> impl Strategy<Value = Value> {
     ])
 }
 
+/// A path, and values that may be there: few, or as many as are searched instead of gone through.
+pub fn among() -> impl Strategy<Value = (&'static str, Vec<Value>)> {
+    let path = select(
+        ASKED
+            .iter()
+            .copied()
+            .filter(|path| *path != "_id")
+            .collect::<Vec<_>>(),
+    );
+    (
+        path,
+        prop_oneof![vec(operand(), 0..4), vec(operand(), 17..24)],
+    )
+}
+
 fn operand() -> BoxedStrategy<Value> {
     prop_oneof![6 => scalar(), 1 => value()].boxed()
 }

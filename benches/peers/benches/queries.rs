@@ -135,8 +135,10 @@ fn of_documents(directory: &Path) -> Result<()> {
     let packages = tx.documents("packages")?;
 
     let unindexed = json!({"arch": "all", "installed_kib": {"$gt": 50_000}});
-    let condition = "json_extract(doc, '$.arch') = 'all' AND json_extract(doc, '$.installed_kib') > 50000";
-    let mut statement = sqlite.prepare(&format!("SELECT count(*) FROM packages WHERE {condition}"))?;
+    let condition =
+        "json_extract(doc, '$.arch') = 'all' AND json_extract(doc, '$.installed_kib') > 50000";
+    let mut statement =
+        sqlite.prepare(&format!("SELECT count(*) FROM packages WHERE {condition}"))?;
     Question {
         name: "two fields without an index, counted",
         larder: Box::new(|| Ok(packages.find(&unindexed)?.count()?)),
@@ -193,7 +195,9 @@ fn fill(db: &Database, path: &Path, lines: &[String]) -> Result<()> {
     }
     db.checkpoint()?;
     let mut sqlite = Connection::open(path)?;
-    sqlite.execute_batch("CREATE TABLE packages (id TEXT PRIMARY KEY, doc TEXT NOT NULL) WITHOUT ROWID")?;
+    sqlite.execute_batch(
+        "CREATE TABLE packages (id TEXT PRIMARY KEY, doc TEXT NOT NULL) WITHOUT ROWID",
+    )?;
     let transaction = sqlite.transaction()?;
     {
         let mut insert =
@@ -330,7 +334,8 @@ fn fill_table(path: &Path) -> Result<()> {
     )?;
     let transaction = sqlite.transaction()?;
     {
-        let mut insert = transaction.prepare("INSERT INTO readings VALUES (?1, ?2, ?3, ?4, ?5, ?6)")?;
+        let mut insert =
+            transaction.prepare("INSERT INTO readings VALUES (?1, ?2, ?3, ?4, ?5, ?6)")?;
         for id in 0..RECORDS {
             let Reading { id, station, kind, time, count, value } = reading(id);
             insert.execute(params![id, station, kind, time, count, value])?;

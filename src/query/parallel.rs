@@ -203,33 +203,23 @@ impl Part {
             None => Bound::Unbounded,
         };
         let mut to = self.to;
-        let mut range = ReadTable::Snapshot(table).range((lower, Bound::Included(&to)))?;
         let mut left = LOOK_EVERY;
-        loop {
-            let mut here = Vec::new();
-            left -= 1;
-            let looks = left == 0;
-            let next = range.next_with(|key, stored| {
-                if key > to.as_slice() {
-                    return Ok(false);
-                }
-                seen.keys += 1;
-                seen.records += 1;
-                if looks {
-                    here.extend_from_slice(key);
-                }
-                at(key, stored).map(|()| true)
-            });
-            if !next.transpose()?.unwrap_or(false) {
-                return Ok(());
+        ReadTable::Snapshot(table).each(lower, |key, stored| {
+            if key > to.as_slice() {
+                return Ok(false);
             }
-            if looks {
+            seen.keys += 1;
+            seen.records += 1;
+            at(key, stored)?;
+            left -= 1;
+            if left == 0 {
                 left = LOOK_EVERY;
-                if let Some(middle) = shared.share(&here, &to) {
+                if let Some(middle) = shared.share(key, &to) {
                     to = middle;
                 }
             }
-        }
+            Ok(true)
+        })
     }
 }
 

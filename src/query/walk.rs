@@ -17,7 +17,7 @@ use crate::collection::tables::Tables;
 use crate::collection::write::index_keys;
 use crate::schema::catalog::{Index, Records};
 use crate::schema::index::Scratch;
-use crate::store::{ALL, Bytes, Range, ReadTable};
+use crate::store::{Bytes, Range, ReadTable};
 
 /// A record that was found.
 pub(crate) struct Found<'a> {
@@ -204,19 +204,16 @@ pub(crate) fn scan(
     give: &mut dyn FnMut(Met<'_>) -> Result<()>,
 ) -> Result<Seen> {
     let mut seen = Seen::default();
-    let mut range = place.tables.records().range(ALL)?;
-    let mut at = |key: &[u8], stored: &[u8]| {
+    let records = place.tables.records();
+    records.each(Bound::Unbounded, |key, stored| {
+        seen.keys += 1;
         let met = Met::stored(key, stored);
         if find.takes(place.info, met)? {
             give(met)?;
         }
-        Ok(())
-    };
-    while let Some(met) = range.next_with(&mut at) {
-        met?;
-        seen.keys += 1;
-        seen.records += 1;
-    }
+        Ok(true)
+    })?;
+    seen.records = seen.keys;
     Ok(seen)
 }
 

@@ -10,6 +10,8 @@
 use std::cell::Cell;
 use std::panic::{AssertUnwindSafe, catch_unwind, resume_unwind};
 
+use redb::{Cursor, StorageError};
+
 use crate::base::{Error, Result};
 
 /// Calls redb; `meaning` says what its errors are to a user.
@@ -46,6 +48,37 @@ pub(super) fn guarded_then<T, E, R>(
         Err(_) => Some(Err(Error::corrupt(STALE))),
     }
 }
+
+/// Goes through the entries behind a cursor of redb's, and hands each to `read` where it lies, until that
+/// says to stop. A panic of `read` is none of redb's, and goes on.
+pub(super) fn guarded_each<'t>(
+    begin: impl FnOnce() -> Result<Cursor<'t, Slice, Slice>, StorageError>,
+    meaning: impl Fn(StorageError) -> Error,
+    read: &mut impl FnMut(&[u8], &[u8]) -> Result<bool>,
+) -> Result<()> {
+    let reading = Cell::new(false);
+    let result = catch_unwind(AssertUnwindSafe(|| {
+        let mut cursor = begin().map_err(&meaning)?;
+        while let Some((key, value)) = cursor.next().map_err(&meaning)? {
+            // Where a page says that they lie behind its end, redb panics, and not the reader.
+            let (key, value) = (key.value(), value.value());
+            reading.set(true);
+            let goes_on = read(key, value)?;
+            reading.set(false);
+            if !goes_on {
+                break;
+            }
+        }
+        Ok(())
+    }));
+    match result {
+        Ok(result) => result,
+        Err(panic) if reading.get() => resume_unwind(panic),
+        Err(_) => Err(Error::corrupt(STALE)),
+    }
+}
+
+type Slice = &'static [u8];
 
 /// What is to be said of trees that do not fit together.
 pub(super) const STALE: &str = "the trees do not fit together: an old copy of a block lies in place \

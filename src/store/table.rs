@@ -5,7 +5,7 @@ use std::ops::{Bound, Deref};
 use redb::{AccessGuard, ReadableTable, ReadableTableMetadata};
 
 use super::error::from_storage;
-use super::guard::{guarded, guarded_then};
+use super::guard::{guarded, guarded_each, guarded_then};
 use super::transaction::State;
 use crate::base::sync::Ordering;
 use crate::base::{Error, Result};
@@ -160,6 +160,31 @@ impl<'a, 'tx> ReadTable<'a, 'tx> {
                     range: Some(table.open.0.note(range)?),
                     open: Some(Open::new(table.open.0)),
                 })
+            }
+        }
+    }
+
+    /// Gives `read` each entry from a bound on, until it says to stop. It costs less than a range does.
+    pub(crate) fn each(
+        self,
+        from: Bound<&[u8]>,
+        mut read: impl FnMut(&[u8], &[u8]) -> Result<bool>,
+    ) -> Result<()> {
+        match self {
+            Self::Absent => Ok(()),
+            Self::Snapshot(table) => guarded_each(
+                || ReadableTable::lower_bound(&table.0, from),
+                from_storage,
+                &mut read,
+            ),
+            Self::Writing(_) => {
+                let mut range = self.range((from, Bound::Unbounded))?;
+                while let Some(going_on) = range.next_with(&mut read) {
+                    if !going_on? {
+                        break;
+                    }
+                }
+                Ok(())
             }
         }
     }

@@ -68,6 +68,15 @@ impl Constant {
         }
     }
 
+    /// The integer that it is, where it is one of up to 128 bits.
+    #[inline]
+    pub(super) fn integer(&self) -> Option<i128> {
+        match self.scalar {
+            Scalar::Integer(value) => Some(value),
+            _ => None,
+        }
+    }
+
     pub(crate) fn is_nan(&self) -> bool {
         matches!(self.scalar, Scalar::Float(value) if value.is_nan())
     }

@@ -1,5 +1,7 @@
 //! Does a condition hold?
 
+use std::cmp::Ordering;
+
 use super::path::Leaf;
 use super::tuples::Field;
 use super::{Comparison, Constant, Kind, Predicate, Test};
@@ -30,6 +32,12 @@ impl Predicate {
             }
             Self::Not(predicate) => !predicate.holds(value, bytes)?,
             Self::Path(path, test) => {
+                if let (Test::Compare(comparison, constant), ValueRef::Struct(record)) =
+                    (test, value)
+                    && let Some(order) = path.compared(record, constant)?
+                {
+                    return Ok(comparison.holds(order));
+                }
                 match path.single(value)? {
                     Some(Field::Value(single)) => return test.passes(Some(single), bytes),
                     Some(Field::Missing) => return Ok(test.passes_missing()),
@@ -138,13 +146,21 @@ fn compares(
     let Some(order) = constant.compare(value, &mut Budget::new(bytes))? else {
         return Ok(false);
     };
-    Ok(match comparison {
-        Comparison::Equal => order.is_eq(),
-        Comparison::Less => order.is_lt(),
-        Comparison::LessOrEqual => order.is_le(),
-        Comparison::Greater => order.is_gt(),
-        Comparison::GreaterOrEqual => order.is_ge(),
-    })
+    Ok(comparison.holds(order))
+}
+
+impl Comparison {
+    /// Whether it holds for a value that is so to what it is compared with.
+    #[inline]
+    pub(super) fn holds(self, order: Ordering) -> bool {
+        match self {
+            Self::Equal => order.is_eq(),
+            Self::Less => order.is_lt(),
+            Self::LessOrEqual => order.is_le(),
+            Self::Greater => order.is_gt(),
+            Self::GreaterOrEqual => order.is_ge(),
+        }
+    }
 }
 
 /// Whether something holds for the text that a value is.

@@ -1,13 +1,15 @@
 //! Where does a path lead? `address.city` through objects, and through each element of a list on the
 //! way, or one of them where a part is its position.
 
+use std::cmp::Ordering;
 use std::fmt;
 
+use super::constant::Constant;
 use super::tuples::Field;
 use crate::base::Result;
 use crate::base::sync::Arc;
-use crate::schema::layout::Route;
-use crate::schema::view::{Budget, ListRef, ValueRef};
+use crate::schema::layout::{Kind, Route};
+use crate::schema::view::{Budget, ListRef, StructRef, ValueRef};
 
 /// The names between the dots of a path. An empty path is the value itself.
 #[derive(Clone, Debug)]
@@ -81,6 +83,33 @@ impl Path {
     /// From now on records of a type are gone through by this route.
     pub(super) fn go_by(&mut self, route: Route) {
         self.route = Some(Arc::new(route));
+    }
+
+    /// How a number or text of a record is to a constant, where it is one and there: what most conditions
+    /// ask, in a fraction of the time that a value takes.
+    #[inline]
+    pub(super) fn compared(
+        &self,
+        record: StructRef<'_>,
+        constant: &Constant,
+    ) -> Result<Option<Ordering>> {
+        let Some(route) = &self.route else {
+            return Ok(None);
+        };
+        let Some(slot) = record.slot_along(route)? else {
+            return Ok(None);
+        };
+        match &slot.layout.kind {
+            Kind::Scalar(scalar) => match (constant.integer(), scalar.integer(slot)?) {
+                (Some(constant), Some(value)) => Ok(Some(value.cmp(&constant))),
+                _ => Ok(None),
+            },
+            Kind::String => match constant.text() {
+                Some(constant) => Ok(Some(slot.text()?.cmp(constant))),
+                None => Ok(None),
+            },
+            _ => Ok(None),
+        }
     }
 
     /// What it leads to, where no list is on the way or there: what `visit` would look at.

@@ -218,6 +218,12 @@ impl<'a> Slot<'a> {
         Ok(Some(slot))
     }
 
+    /// The text that lies here, where the layout is that of one.
+    #[inline]
+    pub(crate) fn text(self) -> Result<&'a str> {
+        read_str(self.body, self.at)
+    }
+
     /// What an option holds.
     pub(crate) fn option(self, inner: &'a Layout) -> Result<Option<Slot<'a>>> {
         match read::<1>(self.body, self.at)? {

@@ -4,7 +4,7 @@ use std::time::Duration;
 
 use uuid::Uuid;
 
-use super::ValueRef;
+use super::{Slot, ValueRef};
 use crate::base::{Error, Result};
 use crate::codec::timestamp::Timestamp;
 use crate::schema::layout::{Layout, Scalar};
@@ -80,6 +80,25 @@ pub(super) fn read_scalar(scalar: Scalar, body: &[u8], at: usize) -> Result<Valu
             ValueRef::Duration(Duration::new(seconds, nanos))
         }
     })
+}
+
+impl Scalar {
+    /// The integer of up to 64 bits that lies somewhere, where it is the scalar of one.
+    #[inline]
+    pub(crate) fn integer(self, slot: Slot<'_>) -> Result<Option<i128>> {
+        let Slot { body, at, .. } = slot;
+        Ok(Some(match self {
+            Self::U8 => u8::from_le_bytes(read(body, at)?).into(),
+            Self::U16 => u16::from_le_bytes(read(body, at)?).into(),
+            Self::U32 => u32::from_le_bytes(read(body, at)?).into(),
+            Self::U64 => u64::from_le_bytes(read(body, at)?).into(),
+            Self::I8 => i8::from_le_bytes(read(body, at)?).into(),
+            Self::I16 => i16::from_le_bytes(read(body, at)?).into(),
+            Self::I32 => i32::from_le_bytes(read(body, at)?).into(),
+            Self::I64 => i64::from_le_bytes(read(body, at)?).into(),
+            _ => return Ok(None),
+        }))
+    }
 }
 
 /// The text of the string whose eight bytes lie at `at`.

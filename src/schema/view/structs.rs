@@ -46,15 +46,21 @@ impl<'a> StructRef<'a> {
     /// is `None`.
     #[inline]
     pub(crate) fn along(&self, route: &'a Route) -> Result<Option<ValueRef<'a>>> {
-        let Some(at) = route.follow(self.body, self.at)? else {
-            return Ok(None);
-        };
-        let slot = Slot {
+        self.slot_along(route)?.map(Slot::value).transpose()
+    }
+
+    /// The place that a route leads to.
+    #[inline]
+    pub(crate) fn slot_along<'s>(&self, route: &'s Route) -> Result<Option<Slot<'s>>>
+    where
+        'a: 's,
+    {
+        let at = route.follow(self.body, self.at)?;
+        Ok(at.map(|at| Slot {
             body: self.body,
             at,
             layout: &route.layout,
-        };
-        slot.value().map(Some)
+        }))
     }
 
     /// Field `i` in declaration order, `None` behind the last.

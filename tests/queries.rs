@@ -372,3 +372,227 @@ fn filters_that_are_hard_to_answer_are_answered_or_refused() {
         .collect();
     assert_eq!(count(json!({"$or": any})).unwrap(), 500);
 }
+
+#[record(
+    name = "sales",
+    index(by_shop_day = (shop, desc(day)), include = (amount, place.lat, note)),
+    unique(by_code = code, include = amount)
+)]
+#[derive(Clone, Debug, PartialEq)]
+struct Sale {
+    #[key]
+    id: u64,
+    code: u32,
+    shop: String,
+    day: i32,
+    amount: f64,
+    place: Option<Place>,
+    #[index]
+    note: Option<String>,
+    #[index(each)]
+    tags: Vec<String>,
+}
+
+fn sale(id: u64) -> Sale {
+    Sale {
+        id,
+        code: 1_000_000 - u32::try_from(id).unwrap(),
+        shop: format!("shop {}", id % 7),
+        day: i32::try_from(id % 31).unwrap() - 15,
+        amount: if id % 5 == 0 { -0.0 } else { id as f64 / 4.0 },
+        place: (id % 3 != 0).then_some(Place {
+            lat: id as f64,
+            lon: 0.0,
+        }),
+        note: (id % 4 == 0).then(|| format!("note {}", id % 9)),
+        tags: (0..id % 3).map(|tag| format!("tag {tag}")).collect(),
+    }
+}
+
+fn sales(count: u64) -> (crate::support::TestDb, Vec<Sale>) {
+    let db = crate::support::db_with(|builder| builder.register::<Sale>());
+    let sales: Vec<Sale> = (0..count).map(sale).collect();
+    db.write(|tx| tx.collection::<Sale>()?.load(sales.iter().cloned()))
+        .unwrap();
+    (db, sales)
+}
+
+#[test]
+fn what_values_amount_to_is_what_it_is_by_hand() {
+    let (db, all) = sales(6_000);
+    let tx = db.read().unwrap();
+    let sales = tx.collection::<Sale>().unwrap();
+    let filters = [
+        (sales.find(json!({})).unwrap(), all.clone()),
+        (
+            sales
+                .find(Sale::SHOP.eq("shop 3").and(Sale::DAY.gt(-5)))
+                .unwrap(),
+            all.iter()
+                .filter(|s| s.shop == "shop 3" && s.day > -5)
+                .cloned()
+                .collect(),
+        ),
+        (
+            sales.find(Sale::NOTE.is_some()).unwrap(),
+            all.iter().filter(|s| s.note.is_some()).cloned().collect(),
+        ),
+        (sales.find(Sale::DAY.gt(100)).unwrap(), Vec::new()),
+    ];
+    for (query, wanted) in filters {
+        let count = wanted.len() as u64;
+        let sum = query.sum(Sale::DAY).unwrap();
+        assert_eq!((sum.count, sum.floats), (count, 0.0));
+        let days: i128 = wanted.iter().map(|sale| i128::from(sale.day)).sum();
+        assert_eq!(sum.integers, days);
+        let amounts: f64 = wanted.iter().map(|sale| sale.amount).sum();
+        assert_eq!(query.sum(Sale::AMOUNT).unwrap().total(), amounts);
+        let ids = || wanted.iter().map(|sale| sale.id);
+        assert_eq!(query.min(Sale::ID).unwrap(), ids().min());
+        assert_eq!(query.max(Sale::ID).unwrap(), ids().max());
+        assert_eq!(
+            query.max(Sale::DAY).unwrap(),
+            wanted.iter().map(|s| s.day).max()
+        );
+        let notes = || wanted.iter().filter_map(|sale| sale.note.clone());
+        assert_eq!(query.min(Sale::NOTE).unwrap().flatten(), notes().min());
+        let tags = || wanted.iter().flat_map(|sale| sale.tags.clone());
+        assert_eq!(query.max(Sale::TAGS.each()).unwrap(), tags().max());
+        let mut counts = BTreeMap::<String, u64>::new();
+        tags().for_each(|tag| *counts.entry(tag).or_default() += 1);
+        // What has no tags has an empty list, which counts for nothing.
+        let counted = query.count_by(Sale::TAGS.each()).unwrap();
+        assert_eq!(counted, counts.clone().into_iter().collect::<Vec<_>>());
+        let distinct = query.distinct(Sale::TAGS.each()).unwrap();
+        assert_eq!(distinct, counts.into_keys().collect::<Vec<_>>());
+        let mut shops = BTreeMap::<String, u64>::new();
+        wanted
+            .iter()
+            .for_each(|s| *shops.entry(s.shop.clone()).or_default() += 1);
+        let counted = query.count_by(Sale::SHOP).unwrap();
+        assert_eq!(counted, shops.into_iter().collect::<Vec<_>>());
+        // On several threads it is the same.
+        let ids_of = |query: &larder::Query<'_, larder::View<'_, Sale>>| {
+            let ids = query.select(Sale::ID).unwrap();
+            ids.map(Result::unwrap)
+                .collect::<std::collections::BTreeSet<u64>>()
+        };
+        let one = ids_of(&query);
+        let parallel = query.parallel();
+        assert_eq!(one, ids().collect());
+        assert_eq!(ids_of(&parallel), one);
+        assert_eq!(parallel.count().unwrap(), count);
+        assert_eq!(parallel.sum(Sale::DAY).unwrap().integers, days);
+    }
+    let ten = sales
+        .find(json!({}))
+        .unwrap()
+        .sort(Sale::ID.desc())
+        .unwrap()
+        .limit(10);
+    let last: u64 = (5_990..6_000).sum();
+    assert_eq!(ten.sum(Sale::ID).unwrap().integers, i128::from(last));
+    assert_eq!(ten.min(Sale::ID).unwrap(), Some(5_990));
+}
+
+#[test]
+fn fields_that_an_index_includes_are_read_without_a_record() {
+    let (db, all) = sales(500);
+    db.write(|tx| {
+        let mut sales = tx.collection::<Sale>()?;
+        sales.update(10, |sale| sale.amount = 77.5)?;
+        sales.update(11, |sale| sale.note = Some("other".into()))?;
+        sales.remove(17)?;
+        let error = sales
+            .insert(&Sale {
+                code: 1_000_000,
+                ..sale(9_999)
+            })
+            .unwrap_err();
+        assert_eq!(error.kind(), ErrorKind::Conflict, "{error}");
+        Ok(())
+    })
+    .unwrap();
+    let tx = db.read().unwrap();
+    let sales = tx.collection::<Sale>().unwrap();
+    let query = sales
+        .find(Sale::SHOP.eq("shop 3").and(Sale::AMOUNT.ge(0.0)))
+        .unwrap();
+    let fields = (
+        Sale::AMOUNT,
+        Sale::DAY,
+        Sale::PLACE.some().then(Place::LAT).maybe(),
+        Sale::NOTE,
+    );
+    let mut selected = query.select(fields).unwrap();
+    let read: Vec<_> = selected.by_ref().map(Result::unwrap).collect();
+    let plan = selected.explain();
+    assert_eq!(
+        (plan.records(), plan.found()),
+        (0, read.len() as u64),
+        "{plan}"
+    );
+    let by_record = query
+        .iter()
+        .unwrap()
+        .map(|sale| sale.unwrap().to_owned().unwrap());
+    let wanted: Vec<_> = by_record
+        .map(|s| (s.amount, s.day, s.place.map(|place| place.lat), s.note))
+        .collect();
+    assert_eq!(read, wanted);
+    assert!(read.len() > 50 && all.len() == 500);
+    let signs = |rows: &[(f64, i32, Option<f64>, Option<String>)]| {
+        rows.iter()
+            .map(|row| row.0.is_sign_negative())
+            .collect::<Vec<_>>()
+    };
+    assert_eq!(
+        signs(&read),
+        signs(&wanted),
+        "what is read is what was written"
+    );
+
+    // The coordinates are not all included.
+    let mut selected = query.select(Sale::ID).unwrap();
+    assert!(selected.by_ref().all(|id| id.is_ok()));
+    assert!(selected.explain().records() > 0);
+    let mut amount = sales
+        .find(Sale::CODE.eq(999_990))
+        .unwrap()
+        .select(Sale::AMOUNT)
+        .unwrap();
+    assert_eq!(amount.next().unwrap().unwrap(), 77.5);
+    assert_eq!(amount.explain().records(), 0);
+    let nothing = query.select(Sale::PLACE.some().then(Place::LAT)).unwrap();
+    let refused = nothing.filter_map(Result::err).next().unwrap();
+    assert_eq!(refused.kind(), ErrorKind::Invalid, "{refused}");
+}
+
+#[test]
+fn all_that_is_found_is_changed_or_removed() {
+    let (db, _) = sales(700);
+    db.write(|tx| {
+        let mut sales = tx.collection::<Sale>()?;
+        // What was changed is not found again, though the index it is found by changes.
+        let earlier = Sale::SHOP.eq("shop 3").and(Sale::DAY.lt(0));
+        let changed = sales.update_all(&earlier, |sale| sale.day += 1)?;
+        assert!(changed > 40);
+        assert_eq!(sales.remove_all(Sale::SHOP.eq("shop 3"))?, 100);
+        assert_eq!(sales.len()?, 600);
+        let mut notes = tx.documents("notes")?;
+        notes.create_index(larder::PathIndex::on("n").unique())?;
+        for n in 0..100 {
+            notes.put(n, json!({"n": n}))?;
+        }
+        let double =
+            |note: &mut serde_json::Value| note["n"] = json!(note["n"].as_i64().unwrap() * 1000);
+        assert_eq!(notes.update_all(json!({"n": {"$gte": 50}}), double)?, 50);
+        let clash = |note: &mut serde_json::Value| note["n"] = json!(1);
+        let error = notes.update_all(json!({"n": 3}), clash).unwrap_err();
+        assert_eq!(error.kind(), ErrorKind::Conflict, "{error}");
+        assert_eq!(notes.remove_all(json!({"n": {"$gte": 50}}))?, 50);
+        assert_eq!(notes.len()?, 50);
+        Ok(())
+    })
+    .unwrap();
+}

@@ -399,12 +399,16 @@ fn sale(id: u64) -> Sale {
         code: 1_000_000 - u32::try_from(id).unwrap(),
         shop: format!("shop {}", id % 7),
         day: i32::try_from(id % 31).unwrap() - 15,
-        amount: if id % 5 == 0 { -0.0 } else { id as f64 / 4.0 },
-        place: (id % 3 != 0).then_some(Place {
+        amount: if id.is_multiple_of(5) {
+            -0.0
+        } else {
+            id as f64 / 4.0
+        },
+        place: (!id.is_multiple_of(3)).then_some(Place {
             lat: id as f64,
             lon: 0.0,
         }),
-        note: (id % 4 == 0).then(|| format!("note {}", id % 9)),
+        note: id.is_multiple_of(4).then(|| format!("note {}", id % 9)),
         tags: (0..id % 3).map(|tag| format!("tag {tag}")).collect(),
     }
 }
@@ -552,8 +556,10 @@ fn fields_that_an_index_includes_are_read_without_a_record() {
         "what is read is what was written"
     );
 
+    let ids = query.select((Sale::ID, Sale::NOTE)).unwrap();
+    assert_eq!(ids.explain().records(), 0, "the key is in every entry");
     // The coordinates are not all included.
-    let mut selected = query.select(Sale::ID).unwrap();
+    let mut selected = query.select(Sale::TAGS).unwrap();
     assert!(selected.by_ref().all(|id| id.is_ok()));
     assert!(selected.explain().records() > 0);
     let mut amount = sales
@@ -592,6 +598,215 @@ fn all_that_is_found_is_changed_or_removed() {
         assert_eq!(error.kind(), ErrorKind::Conflict, "{error}");
         assert_eq!(notes.remove_all(json!({"n": {"$gte": 50}}))?, 50);
         assert_eq!(notes.len()?, 50);
+        Ok(())
+    })
+    .unwrap();
+}
+
+#[part]
+#[derive(Clone, Debug, PartialEq)]
+struct Pair(u8, Vec<u16>);
+
+#[part(key)]
+#[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord)]
+enum Unit {
+    A,
+    B,
+}
+
+#[part]
+#[derive(Clone, Debug, PartialEq)]
+enum Shape {
+    Plain,
+    Three(u16),
+}
+
+#[record(
+    name = "odd",
+    index(by_k = k, include = (numbers, shape, pair)),
+    index(by_low = low, when = low < 0.7)
+)]
+#[derive(Clone, Debug, PartialEq)]
+struct Odd {
+    #[key]
+    id: u64,
+    k: u8,
+    numbers: BTreeMap<u32, bool>,
+    shape: Shape,
+    pair: Pair,
+    low: f32,
+    #[index]
+    uuid: larder::uuid::Uuid,
+    #[index]
+    char: char,
+    #[index]
+    big: u128,
+    #[index]
+    wide: i128,
+    #[index]
+    opt: Option<i32>,
+    #[index]
+    unit: Unit,
+}
+
+fn odd(id: u64) -> Odd {
+    Odd {
+        id,
+        k: 1,
+        numbers: BTreeMap::from([(0, id.is_multiple_of(2))]),
+        shape: if id.is_multiple_of(4) {
+            Shape::Three(7)
+        } else {
+            Shape::Plain
+        },
+        pair: Pair(7, vec![1, 2]),
+        low: 0.7,
+        uuid: larder::uuid::Uuid::from_u128(u128::from(id)),
+        char: char::from(b'a' + u8::try_from(id % 26).unwrap()),
+        big: u128::MAX - u128::from(id),
+        wide: i128::from(id) - 100,
+        opt: id.is_multiple_of(2).then_some(5),
+        unit: if id.is_multiple_of(3) {
+            Unit::A
+        } else {
+            Unit::B
+        },
+    }
+}
+
+/// What lies in odd types is found the same in a record, in what an index includes of it, and in its JSON.
+#[test]
+fn odd_types_are_found_as_their_json_is() {
+    let db = crate::support::db_with(|builder| builder.register::<Odd>());
+    db.write(|tx| {
+        let mut typed = tx.collection::<Odd>()?;
+        typed.load((0..400).map(odd))?;
+        let mut lines = Vec::new();
+        typed.export_ndjson(&mut lines)?;
+        let mut documents = tx.documents("documents")?;
+        for (id, line) in lines.split(|byte| *byte == b'\n').take(400).enumerate() {
+            documents.put(id as u64, Document::from_json(line)?)?;
+        }
+        Ok(())
+    })
+    .unwrap();
+    let tx = db.read().unwrap();
+    let typed = tx.collection::<Odd>().unwrap();
+    let documents = tx.documents("documents").unwrap();
+    for (filter, wanted) in [
+        (json!({"k": 1, "numbers.0": true}), 200),
+        (json!({"k": 1, "numbers.0": {"$exists": true}}), 400),
+        (json!({"k": 1, "shape.Three": 7}), 100),
+        (json!({"k": 1, "shape.Three": {"$size": 1}}), 100),
+        (json!({"k": 1, "pair": 7}), 400),
+        (json!({"k": 1, "pair": {"$size": 2}}), 400),
+        // What lies at a position is one value.
+        (json!({"k": 1, "pair.1": 2}), 0),
+        (json!({"k": 1, "pair.1": [1, 2]}), 400),
+        (json!({"k": 1, "pair.0": {"$gt": 7}}), 0),
+        (json!({"opt": {"$exists": true}}), 400),
+        (json!({"opt": {"$type": "null"}}), 200),
+    ] {
+        let query = typed.find(&filter).unwrap();
+        assert_eq!(query.count().unwrap(), wanted, "counted: {filter}");
+        let found = query.iter().unwrap().count() as u64;
+        assert_eq!(found, wanted, "gone through: {filter}");
+        let by_index = typed.find(&filter).unwrap().hint("by_k");
+        assert_eq!(by_index.count().unwrap(), wanted, "by an index: {filter}");
+        assert_eq!(
+            documents.find(&filter).unwrap().count().unwrap(),
+            wanted,
+            "documents: {filter}"
+        );
+    }
+    let sorted = typed
+        .find(json!({"opt": {"$exists": true}}))
+        .unwrap()
+        .sort("opt")
+        .unwrap();
+    assert_eq!(
+        sorted.first().unwrap().unwrap().to_owned().unwrap().opt,
+        None
+    );
+    assert_eq!(typed.find(Odd::LOW.lt(0.7)).unwrap().count().unwrap(), 0);
+    assert_eq!(
+        typed
+            .find(json!({"low": {"$lt": 0.7}}))
+            .unwrap()
+            .count()
+            .unwrap(),
+        400
+    );
+
+    let seventh = odd(7);
+    for (filter, index, wanted) in [
+        (Odd::UUID.eq(seventh.uuid), "by_uuid", 1),
+        (Odd::CHAR.eq('h'), "by_char", 16),
+        (Odd::BIG.eq(seventh.big), "by_big", 1),
+        (Odd::WIDE.lt(-95), "by_wide", 5),
+        (Odd::UNIT.eq(Unit::A), "by_unit", 134),
+        (Odd::OPT.eq(5), "by_opt", 200),
+    ] {
+        let plan = typed.find(&filter).unwrap().explain().unwrap();
+        assert_eq!(plan.found(), wanted, "{filter:?}");
+        if index != "by_big" {
+            assert_eq!(plan.indexes().collect::<Vec<_>>(), [index], "{plan}");
+        }
+    }
+    let error = typed.find(json!({})).unwrap().distinct(Odd::PAIR).err();
+    assert!(error.is_none_or(|error| error.is(ErrorKind::Invalid)));
+}
+
+#[test]
+fn a_partial_index_is_used_only_where_it_has_all_that_is_found() {
+    let db = db();
+    db.write(|tx| {
+        let mut notes = tx.documents("notes")?;
+        let ints = larder::PathIndex::on("a").only(json!({"a": {"$type": "int"}}));
+        notes.create_index(ints)?;
+        for i in 0..300 {
+            notes.put(i, json!({"a": i}))?;
+        }
+        notes.put("float", json!({"a": 1.0}))?;
+        notes.put("nested", json!({"b": [[1]]}))?;
+        assert_eq!(notes.find(json!({"a": 1}))?.count()?, 2);
+        assert_eq!(notes.find(json!({"a": {"$in": [1, 2]}}))?.count()?, 3);
+        let least = notes.find(json!({"_id": "nested"}))?.min("b")?;
+        assert_eq!(least.unwrap().to_value()?, json!([1]));
+        Ok(())
+    })
+    .unwrap();
+}
+
+/// What takes long elsewhere: lists with thousands of elements in an index, and large filters.
+#[test]
+fn indexes_over_long_lists_are_gone_through_once() {
+    let db = db();
+    db.write(|tx| {
+        let mut notes = tx.documents("notes")?;
+        notes.create_index(larder::PathIndex::on("t"))?;
+        notes.put(0, json!({"t": (0..20_000).collect::<Vec<u32>>()}))?;
+        for i in 1..100 {
+            notes.put(i, json!({"t": (i..i + 300).collect::<Vec<u32>>()}))?;
+        }
+        let range = notes.find(json!({"t": {"$gte": 5}}))?;
+        assert_eq!(range.count()?, 100);
+        let plan = range.hint("t_1").explain()?;
+        assert_eq!((plan.found(), plan.records()), (100, 100), "{plan}");
+        let values: Vec<u32> = (0..20_000).collect();
+        let twice = json!({"$and": [{"t": {"$in": &values}}, {"t": {"$in": &values}}]});
+        assert_eq!(notes.find(twice)?.count()?, 100);
+        let too_many = json!({"t": {"$in": vec![1; 100_001]}});
+        assert_eq!(notes.find(too_many).unwrap_err().kind(), ErrorKind::Limit);
+        let regexes = vec![json!({"t": {"$regex": "x"}}); 101];
+        let error = notes.find(json!({"$or": regexes})).unwrap_err();
+        assert_eq!(error.kind(), ErrorKind::Limit, "{error}");
+        let long = vec!["a"; 1_000].join(".");
+        assert!(notes.find(json!({}))?.project([&long]).is_err());
+        let error = notes
+            .create_index(larder::PathIndex::on(&long))
+            .unwrap_err();
+        assert_eq!(error.kind(), ErrorKind::Invalid, "{error}");
         Ok(())
     })
     .unwrap();

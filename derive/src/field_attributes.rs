@@ -174,11 +174,14 @@ fn words(
 }
 
 fn listed(name: &str, known: &[&str]) -> String {
+    let include = (name != "key").then_some("include = ..");
     known
         .iter()
+        .copied()
+        .chain(include)
         .map(|word| format!("`#[{name}({word})]`"))
         .collect::<Vec<_>>()
-        .join(" and ")
+        .join(", ")
 }
 
 fn has(words: &[Ident], word: &str) -> bool {

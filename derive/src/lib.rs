@@ -44,13 +44,16 @@ use proc_macro::TokenStream;
 /// - `index(by_x = a, when = population > 1000 && country == "FR")`: an index that holds the
 ///   records for which the condition is true. Paths are compared with constants by `==`, `!=`, `<`,
 ///   `<=`, `>` and `>=`; there are `&&`, `||`, `!`, `.is_some()` and `.is_none()`.
+/// - `index(by_x = a, include = (b, part.field))`: an index whose entries have these fields as well, so that
+///   a query for them, for its parts and for the key reads no record.
 ///
 /// Attributes of the fields:
 ///
 /// - `#[key]`: the primary key; several make a compound one, in declaration order.
 /// - `#[key(auto)]`: a `u64` that `insert` assigns.
 /// - `#[index]`, `#[unique]`: an index over this field, called `by_` and the field's name; with
-///   `each` over the elements of a list, with `fold` over text of folded case.
+///   `each` over the elements of a list, with `fold` over text of folded case, with `include = (a, b)`
+///   having other fields in its entries.
 ///
 /// For every field there is a constant for filters and sorts, `City::POPULATION`, for every index
 /// one as well, `City::BY_COUNTRY`. Beside `City` there are `ArchivedCity`, which is what a view

@@ -72,7 +72,14 @@ impl<T: Record, X: Storable> ValuePath<View<'_, T>> for Field<T, X> {
     }
 
     fn read(&self, value: ValueRef<'_>, document: &[u8]) -> Result<X> {
-        X::from_value(value, &mut Budget::new(document.len()))
+        X::from_value(value, &mut Budget::new(document.len())).map_err(|error| {
+            let path = self.path().join(".");
+            Error::invalid(format!(
+                "a value of {path} is not of the field's type: of a list each element counts, so name these, \
+                 as `field.each()`"
+            ))
+            .because(error)
+        })
     }
 }
 

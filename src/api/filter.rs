@@ -214,6 +214,14 @@ impl<R, V> Field<R, Option<V>> {
     }
 }
 
+impl<R, V, const N: usize> Field<R, [V; N]> {
+    /// Each of its elements: a condition holds where it holds for one of them.
+    #[must_use]
+    pub fn each(self) -> Field<R, V> {
+        self.retyped()
+    }
+}
+
 impl<R, V> Field<R, Vec<V>> {
     /// Each of its elements: a condition holds where it holds for one of them.
     #[must_use]
@@ -282,6 +290,29 @@ impl<R> Filter<R> {
             depth,
             _record: PhantomData,
         }
+    }
+
+    /// Every one holds; everything is found where there are none.
+    pub fn all(filters: impl IntoIterator<Item = Self>) -> Self {
+        Self::of_several(filters, Predicate::All)
+    }
+
+    /// At least one holds; nothing is found where there are none.
+    pub fn any(filters: impl IntoIterator<Item = Self>) -> Self {
+        Self::of_several(filters, Predicate::any)
+    }
+
+    fn of_several(
+        filters: impl IntoIterator<Item = Self>,
+        join: impl FnOnce(Vec<Predicate>) -> Predicate,
+    ) -> Self {
+        let mut depth = 0;
+        let predicates = filters.into_iter().map(|filter| {
+            depth = depth.max(filter.depth);
+            filter.predicate
+        });
+        let joined = predicates.collect::<Result<Vec<_>>>().map(join);
+        Self::nested(joined, depth + 1)
     }
 
     /// Both hold.

@@ -243,6 +243,11 @@ impl Database {
             .context(|| format!("create an index of collection {collection:?}"))
     }
 
+    /// Drops an index of the documents of that name; says whether there was one.
+    pub fn drop_index(&self, collection: &str, index: &str) -> Result<bool> {
+        self.write(|tx| tx.documents(collection)?.drop_index(index))
+    }
+
     fn bring_index(&self, collection: &str, index: PathIndex) -> Result<()> {
         let definition = index.definition()?;
         let catalog = self.core.catalog();

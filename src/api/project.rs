@@ -2,10 +2,13 @@
 
 use std::collections::BTreeMap;
 
-use crate::base::Result;
+use crate::base::{Error, Result};
 use crate::codec::value::read::{Node, Value};
 use crate::codec::value::write::Writer;
 use crate::collection::document::{ID, value_with_key};
+
+/// Documents are nested less deep.
+const DEPTH_MAX: usize = 128;
 
 /// The names that lead to what is asked for.
 #[derive(Clone, Debug, Default)]
@@ -17,16 +20,23 @@ pub(super) struct Tree {
 
 impl Tree {
     /// Adds a path.
-    pub(super) fn add(&mut self, path: &str) {
+    pub(super) fn add(&mut self, path: &str) -> Result<()> {
+        let names = path.split('.').count();
+        if names > DEPTH_MAX {
+            return Err(Error::invalid(format!(
+                "a path of {names} names leads deeper than documents are, at most {DEPTH_MAX}"
+            )));
+        }
         let mut tree = self;
         for name in path.split('.') {
             if tree.whole {
-                return;
+                return Ok(());
             }
             tree = tree.members.entry(name.to_owned()).or_default();
         }
         tree.whole = true;
         tree.members.clear();
+        Ok(())
     }
 
     /// A document, that lies under this key, cut to it.

@@ -1,5 +1,6 @@
 //! What a filter finds: sorted, cut to a page, counted, or gone through.
 
+use std::fmt::Write;
 use std::marker::PhantomData;
 
 use super::collection::Collection;
@@ -215,7 +216,13 @@ impl<'a, V: Found<'a>> Query<'a, V> {
         first.find.sort = vec![part];
         first.find.limit = Some(1);
         let plan = first.plan(place)?;
-        let is_direct = !plan.sorts && plan.walks.iter().all(|walk| !walk.repeats);
+        let path = first.find.sort.iter().map(|part| part.path.to_string());
+        let path = path.collect::<String>();
+        let is_direct = !plan.sorts
+            && plan
+                .walks
+                .iter()
+                .all(|walk| !walk.repeats && is_over(place.info, walk, &path));
         Ok(is_direct.then_some(first))
     }
 
@@ -237,7 +244,8 @@ impl<'a, V: Found<'a>> Query<'a, V> {
     ///
     /// Every record that is there all the time, with the same values at the paths that are sorted by, or
     /// that the index is over which is used, is given exactly once, also while others write between the
-    /// pages. A record that comes, goes or moves meanwhile is given where it is when its page is read: not,
+    /// pages. Where the index is dropped meanwhile, or gives no order any more since a document came that has
+    /// a list where others have one value, the next page is a [`Conflict`](crate::ErrorKind::Conflict). A record that comes, goes or moves meanwhile is given where it is when its page is read: not,
     /// once, or once at each of its places.
     ///
     /// ```
@@ -517,8 +525,29 @@ impl<'a, V: Found<'a>> Query<'a, V> {
     /// What tells this query from others, for cursors.
     fn fingerprint(&self) -> u32 {
         let Find { filter, sort, .. } = &self.find;
-        let text = format!("{} {filter:?} {sort:?} {:?}", self.target.name, self.hint);
-        crc32fast::hash(text.as_bytes())
+        let mut checksum = Checksum::default();
+        // Nothing can fail.
+        let _ = write!(
+            checksum,
+            "{} {filter:?} {sort:?} {:?}",
+            self.target.name, self.hint
+        );
+        checksum.0.finalize()
+    }
+}
+
+/// Whether what a walk goes through is sorted by a path, so that it has no lists.
+fn is_over(info: &Records, walk: &Walk, path: &str) -> bool {
+    let index = walk
+        .index
+        .and_then(|(position, _)| info.stored_indexes().get(position));
+    match (index, &info.shape) {
+        (Some(index), _) => {
+            let mut parts = index.definition.parts.iter();
+            parts.any(|part| part.path.join(".") == path)
+        }
+        (None, Shape::Typed(typed)) => typed.current.key.iter().any(|name| name == path),
+        (None, Shape::Documents(_)) => false,
     }
 }
 
@@ -533,6 +562,17 @@ fn not_null(path: &Path) -> Predicate {
         Kind::Date,
     ];
     Predicate::Path(path.clone(), Test::Type(kinds))
+}
+
+/// A checksum of text.
+#[derive(Default)]
+struct Checksum(crc32fast::Hasher);
+
+impl Write for Checksum {
+    fn write_str(&mut self, text: &str) -> std::fmt::Result {
+        self.0.update(text.as_bytes());
+        Ok(())
+    }
 }
 
 /// The id of an index that is ready.
@@ -554,8 +594,8 @@ fn index_named(info: &Records, name: &str) -> Result<u32> {
 fn moved_on() -> Error {
     Error::new(
         ErrorKind::Conflict,
-        "the index that the cursor goes on in is gone, or does not give that order any more; begin \
-         with the first page",
+        "the index that the cursor goes on in is gone, or gives that order no more, as a document came \
+         with a list in it; begin with the first page",
     )
 }
 

@@ -181,14 +181,15 @@ impl<'a> Query<'a, DocumentView<'a>> {
     /// ```
     ///
     /// # Errors
-    /// Those of [`iter`](Query::iter).
+    /// Those of [`iter`](Query::iter), and [`Invalid`](crate::ErrorKind::Invalid) for a path that leads deeper
+    /// than documents are.
     pub fn project<P: AsRef<str>>(
         &self,
         paths: impl IntoIterator<Item = P>,
     ) -> Result<Projected<'a>> {
         let mut tree = Tree::default();
         for path in paths {
-            tree.add(path.as_ref());
+            tree.add(path.as_ref())?;
         }
         Ok(Projected {
             iter: self.iter()?,

@@ -19,6 +19,12 @@ pub(crate) const TYPE_DEPTH_MAX: usize = 32;
 /// Largest filter in bytes, as a document: 16 MiB.
 pub(crate) const FILTER_BYTES_MAX: usize = 16 << 20;
 
+/// Most values in a list of a filter, and most branches of one.
+pub(crate) const FILTER_VALUES_MAX: usize = 100_000;
+
+/// Most regular expressions in a filter: each takes up to a megabyte.
+pub(crate) const FILTER_REGEXES_MAX: usize = 100;
+
 /// Deepest nesting of a filter's `and`, `or` and `not`, as that of documents.
 pub(crate) const FILTER_DEPTH_MAX: usize = 128;
 

@@ -6,17 +6,17 @@ use super::limits::NAME_BYTES_MAX;
 /// Refuses a name that is empty, too long, or holds control characters.
 pub(crate) fn check_name(what: &str, name: &str) -> Result<()> {
     if name.is_empty() {
-        return Err(Error::invalid(format!("the name of a {what} is empty")));
+        return Err(Error::invalid(format!("the name of this {what} is empty")));
     }
     if name.len() > NAME_BYTES_MAX {
         return Err(Error::limit(format!(
-            "the name of a {what} has {} bytes, the most is {NAME_BYTES_MAX}",
+            "the name of this {what} has {} bytes, the most is {NAME_BYTES_MAX}",
             name.len()
         )));
     }
     if name.chars().any(char::is_control) {
         return Err(Error::invalid(format!(
-            "the name {name:?} of a {what} has control characters"
+            "the name {name:?} of this {what} has control characters"
         )));
     }
     Ok(())

@@ -171,7 +171,7 @@ mod tests {
 
     #[test]
     fn golden_entries_of_fields() {
-        let included = "{\"code\":513,\"y\":9}";
+        let included = "{\"code\":513,\"id\":7,\"y\":9}";
         let mut document = Vec::new();
         encode_text(included.as_bytes(), &mut document).unwrap();
         let with = |options: &str| {

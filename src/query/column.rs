@@ -146,7 +146,9 @@ impl<'c> Source<'c> {
         let table = tables.index(position)?;
         let (mut columns, only, holds) = match &index.plan.keys {
             Keys::Fields(keys) => {
-                let only = definition.condition.as_ref().map(predicate_of);
+                let record = &info.typed()?.layout;
+                let condition = definition.condition.as_ref();
+                let only = condition.map(|condition| predicate_of(condition, record));
                 let leaves_out = keys.leaves_out();
                 let columns = keys.parts.iter().zip(&definition.parts);
                 let columns = columns.map(|(part, defined)| of_field(part, defined, leaves_out));

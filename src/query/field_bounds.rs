@@ -207,8 +207,11 @@ fn of_scalar(scalar: Scalar, comparison: Comparison, constant: &Constant) -> Opt
         }),
         Scalar::Bool => Some(same_encoding(BOOL, comparison, constant)),
         Scalar::Timestamp => Some(same_encoding(TIMESTAMP, comparison, constant)),
-        // Numbers beyond 64 bits, and what is text to a filter and something else to a key.
-        Scalar::U128 | Scalar::I128 | Scalar::Char | Scalar::Uuid | Scalar::Duration => {
+        Scalar::I128 => of_integer(comparison, constant, i128::MIN, i128::MAX, |value| {
+            Some(key(&|out| number::encode_i128(value, out)))
+        }),
+        // What is text to a filter and something else to a key; and numbers beyond those of a filter.
+        Scalar::U128 | Scalar::Char | Scalar::Uuid | Scalar::Duration => {
             of_uncommon(scalar, comparison, constant)
         }
     }
@@ -220,6 +223,15 @@ fn of_uncommon(scalar: Scalar, comparison: Comparison, constant: &Constant) -> O
     }
     let mut key = Vec::new();
     match scalar {
+        Scalar::U128 => {
+            let Number::Integer(value) = constant.number()? else {
+                return None;
+            };
+            match u128::try_from(value) {
+                Ok(value) => number::encode_u128(value, &mut key),
+                Err(_) => return Some(Vec::new()),
+            }
+        }
         Scalar::Uuid => {
             let uuid = uuid::Uuid::parse_str(constant.text()?).ok()?;
             number::encode_uuid(uuid, &mut key);

@@ -6,7 +6,7 @@ use super::parallel::{self, Work};
 use super::plan::{Plan, Question, plan};
 use super::sort::{self, Part};
 use super::walk::{self, Place, Seen, Walker, sources};
-use crate::base::sync::{AtomicUsize, Ordering};
+use crate::base::sync::{Arc, AtomicUsize, Ordering};
 use crate::base::{Error, Result};
 use crate::codec::value::read::Node;
 use crate::collection::body::look;
@@ -18,7 +18,7 @@ use crate::schema::view::{Slot, ValueRef};
 /// What is asked for.
 #[derive(Clone, Debug)]
 pub(crate) struct Find {
-    pub(crate) filter: Predicate,
+    pub(crate) filter: Arc<Predicate>,
     /// Whether the filter looks at the key of a document, which need not be in it.
     pub(crate) names_key: bool,
     pub(crate) sort: Vec<Part>,
@@ -38,7 +38,7 @@ impl Find {
     pub(crate) fn new(filter: Predicate) -> Self {
         Self {
             names_key: filter.names(ID),
-            filter,
+            filter: Arc::new(filter),
             sort: Vec::new(),
             skip: 0,
             limit: None,
@@ -52,8 +52,8 @@ impl Find {
     /// Asks for another condition as well.
     pub(crate) fn also(&mut self, condition: Predicate) {
         self.names_key |= condition.names(ID);
-        let filter = std::mem::replace(&mut self.filter, Predicate::All(Vec::new()));
-        self.filter = Predicate::All(vec![filter, condition]);
+        let filter = Predicate::clone(&self.filter);
+        self.filter = Arc::new(Predicate::All(vec![filter, condition]));
     }
 
     /// How many records there may be until the last that is wanted.
@@ -163,7 +163,9 @@ impl Find {
             return Ok(Vec::new());
         }
         let id = matches!(info.shape, Shape::Documents(_)).then_some(met.key);
-        on_value(info, met, false, |value, bytes| {
+        let within_id = |part: &Part| !part.path.is(ID) && part.path.names().next() == Some(ID);
+        let with_key = id.is_some() && self.sort.iter().any(within_id);
+        on_value(info, met, with_key, |value, bytes| {
             sort::key_of(&self.sort, value, bytes, id)
         })
     }

@@ -447,10 +447,18 @@ fn estimate(ways: &mut [Way<'_>], records: u64, counts: &dyn Counts) -> Result<(
     let choice = ways.iter().filter(|way| way.bounded > 0).count() > 1;
     for way in ways.iter_mut().filter(|way| way.bounded > 0) {
         way.estimate = way.guess(records);
-        if choice {
-            let counted = counts.within(way.source, &way.spans, COUNTED_MAX)?;
-            way.estimate = if counted < COUNTED_MAX {
+        // A record may have any number of entries: it is worth while to know how many are met.
+        let most = if way.source.is_multiple() {
+            records / 4 + COUNTED_MAX
+        } else {
+            COUNTED_MAX
+        };
+        if choice || way.source.is_multiple() {
+            let counted = counts.within(way.source, &way.spans, most)?;
+            way.estimate = if counted < most {
                 counted
+            } else if way.source.is_multiple() {
+                way.source.entries
             } else {
                 way.estimate.max(counted)
             };

@@ -131,12 +131,24 @@ impl Spans {
         Self(apart)
     }
 
+    /// In time that grows with the sum of both.
     pub(crate) fn intersection(&self, other: &Self) -> Self {
-        let pairs = self
-            .0
-            .iter()
-            .flat_map(|a| other.0.iter().filter_map(|b| a.intersection(b)));
-        Self::of(pairs.collect())
+        let (mut ones, mut others) = (self.0.iter().peekable(), other.0.iter().peekable());
+        let mut both = Vec::new();
+        while let (Some(one), Some(other)) = (ones.peek(), others.peek()) {
+            both.extend(one.intersection(other));
+            // What ends first meets nothing further on.
+            let ends_first = match (&one.upper, &other.upper) {
+                (Some(one), Some(other)) => one <= other,
+                (upper, _) => upper.is_some(),
+            };
+            if ends_first {
+                ones.next();
+            } else {
+                others.next();
+            }
+        }
+        Self(both)
     }
 
     pub(crate) fn complemented(&self) -> Self {

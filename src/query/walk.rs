@@ -1,9 +1,11 @@
 //! How is a plan carried out? By going through its tables, in its spans, and asking each record.
 //!
-//! Nothing is remembered of the records that were given, so that a walk of any length takes the same
-//! memory, and another may go on where one ended: a record that has several entries is given at the first
-//! of them, and one that is on several walks on the first.
+//! What is right does not rest on what was given before, so that a walk of any length takes bounded memory,
+//! and another may go on where one ended: a record that has several entries is given at the first of them,
+//! and one that is on several walks on the first. The keys of such records are remembered only to save time,
+//! as far as there is room.
 
+use std::collections::HashSet;
 use std::ops::Bound;
 
 use super::column::Source;
@@ -75,8 +77,39 @@ pub(crate) struct Walker<'a> {
     /// The entry that the last record was found by.
     last: Vec<u8>,
     pub(crate) seen: Seen,
+    met: MetKeys,
     scratch: Scratch,
 }
+
+/// The keys of records that were met on a walk where they may be met again.
+#[derive(Default)]
+struct MetKeys {
+    keys: HashSet<Vec<u8>>,
+    bytes: usize,
+    /// Whether some were not remembered: then only a record's other keys tell whether it was met.
+    is_full: bool,
+}
+
+impl MetKeys {
+    /// Remembers a key, if there is room; says whether it was there.
+    fn meet(&mut self, key: &[u8]) -> bool {
+        if self.keys.contains(key) {
+            return true;
+        }
+        self.bytes += key.len() + MET_KEY_BYTES;
+        self.is_full |= self.bytes > MET_BYTES_MAX;
+        if !self.is_full {
+            self.keys.insert(key.to_vec());
+        }
+        false
+    }
+}
+
+/// What may be remembered of the keys that were met: 64 MiB.
+const MET_BYTES_MAX: usize = 64 << 20;
+
+/// What one takes besides its bytes.
+const MET_KEY_BYTES: usize = 48;
 
 impl<'a> Place<'a> {
     fn table(&self, walk: &Walk) -> Result<ReadTable<'a, 'a>> {
@@ -103,6 +136,7 @@ impl<'a> Walker<'a> {
             after,
             last: Vec::new(),
             seen: Seen::default(),
+            met: MetKeys::default(),
             scratch: Scratch::default(),
         }
     }
@@ -129,6 +163,7 @@ impl<'a> Walker<'a> {
                 if !self.begin_span()? {
                     self.walk += 1;
                     self.begun = 0;
+                    self.met = MetKeys::default();
                 }
                 continue;
             };
@@ -139,6 +174,8 @@ impl<'a> Walker<'a> {
                 earlier: self.plan.walks.get(..self.walk).unwrap_or_default(),
                 last: &mut self.last,
                 seen: &mut self.seen,
+                met: &mut self.met,
+                is_resumed: self.after.is_some(),
                 scratch: &mut self.scratch,
             };
             let found = match self.place.index(walk) {
@@ -260,6 +297,9 @@ struct Look<'l, 'a> {
     earlier: &'l [Walk],
     last: &'l mut Vec<u8>,
     seen: &'l mut Seen,
+    met: &'l mut MetKeys,
+    /// Whether entries before were given on another page.
+    is_resumed: bool,
     scratch: &'l mut Scratch,
 }
 
@@ -279,6 +319,9 @@ impl<'a> Look<'_, 'a> {
     fn at_entry(&mut self, index: &Index, entry: &[u8], value: &[u8]) -> Result<Option<Found<'a>>> {
         self.seen.keys += 1;
         let Parts { key, included } = split(self.place.info, index, entry, value)?;
+        if self.walk.repeats && self.met.meet(key) {
+            return Ok(None);
+        }
         match self.walk.reads {
             Reads::Record => {}
             Reads::Included => return self.at_included(entry, key, included),
@@ -353,7 +396,8 @@ impl<'a> Look<'_, 'a> {
 
     /// Whether the entry is the first that the record has in the spans.
     fn is_first(&mut self, index: &Index, at: &[u8], key: &[u8], stored: &[u8]) -> Result<bool> {
-        if !self.walk.repeats {
+        // What was not met on this walk was met on none, if none was before and all were remembered.
+        if !self.walk.repeats || !(self.is_resumed || self.met.is_full) {
             return Ok(true);
         }
         index_keys(index, self.place.info, &look(stored)?, self.scratch)?;

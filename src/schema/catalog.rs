@@ -304,7 +304,7 @@ impl Records {
             .collect::<Result<Vec<_>>>()?;
         let key_width = key.iter().map(|route| fixed_width(&route.layout)).sum();
         let indexes = resolve_indexes(&stored.indexes, |definition| {
-            IndexPlan::of_fields(definition, &layout, name)
+            IndexPlan::of_fields(definition, &current.key, &layout, name)
         })?;
         let shape = Shape::Typed(Typed {
             stored,

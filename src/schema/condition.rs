@@ -3,7 +3,7 @@
 use std::cmp::Ordering;
 
 use super::filter::{self, Path, Predicate, Test};
-use super::layout::{Layout, Route};
+use super::layout::{Kind, Layout, Route, Scalar};
 use super::types::{Comparison, Condition, Constant};
 use super::view::{Slot, ValueRef};
 use crate::base::{Error, Result};
@@ -33,18 +33,21 @@ pub(crate) enum Value {
 }
 
 /// The condition as a predicate, for the question whether a filter implies it.
-pub(crate) fn predicate_of(condition: &Condition) -> Result<Predicate> {
+pub(crate) fn predicate_of(condition: &Condition, record: &Layout) -> Result<Predicate> {
     let all = |conditions: &[Condition]| {
-        let predicates = conditions.iter().map(predicate_of);
+        let predicates = conditions
+            .iter()
+            .map(|condition| predicate_of(condition, record));
         predicates.collect::<Result<Vec<_>>>()
     };
     Ok(match condition {
         Condition::All(conditions) => Predicate::All(all(conditions)?),
         Condition::Any(conditions) => Predicate::Any(all(conditions)?),
-        Condition::Not(inner) => predicate_of(inner)?.not(),
+        Condition::Not(inner) => predicate_of(inner, record)?.not(),
         Condition::Compare { path, is, value } => {
+            let route = Route::resolve(record, path, "")?;
             let path = Path::parse(&path.join("."));
-            let constant = Value::read(value)?.constant()?;
+            let constant = Value::read(value)?.constant(&route.layout)?;
             let compare = |comparison, constant: &filter::Constant| {
                 Predicate::Path(path.clone(), Test::Compare(comparison, constant.clone()))
             };
@@ -130,11 +133,17 @@ impl CompiledCondition {
 }
 
 impl Value {
-    fn constant(&self) -> Result<filter::Constant> {
+    /// What a field of this layout is compared with.
+    fn constant(&self, layout: &Layout) -> Result<filter::Constant> {
         filter::Constant::of(match self {
             Self::Null => ValueRef::Null,
             Self::Bool(value) => ValueRef::Bool(*value),
             Self::Integer(value) => ValueRef::I128(*value),
+            #[expect(
+                clippy::cast_possible_truncation,
+                reason = "the constant takes the field's type"
+            )]
+            Self::Float(value) if is_f32(layout) => ValueRef::F32(*value as f32),
             Self::Float(value) => ValueRef::F64(*value),
             Self::Text(text) | Self::Variant(text) => ValueRef::String(text),
         })
@@ -154,6 +163,13 @@ impl Value {
             Constant::Text(text) => Self::Text(text.clone()),
             Constant::Variant(name) => Self::Variant(name.clone()),
         })
+    }
+}
+
+fn is_f32(layout: &Layout) -> bool {
+    match &layout.kind {
+        Kind::Option(inner) => is_f32(inner),
+        kind => matches!(kind, Kind::Scalar(Scalar::F32)),
     }
 }
 

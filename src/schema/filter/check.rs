@@ -34,7 +34,7 @@ pub(crate) fn check_path<'l>(path: &mut Path, record: &'l Layout) -> Result<Opti
                 element
             }
             kind => {
-                is_direct &= matches!(kind, Kind::Struct(_));
+                is_direct &= matches!(kind, Kind::Struct(fields) if fields.first().is_none_or(|f| f.name != "0"));
                 match &element_of(layout).kind {
                     Kind::Struct(fields) | Kind::Tuple(fields) => {
                         match fields.iter().find(|field| field.name == name) {

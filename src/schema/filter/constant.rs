@@ -49,6 +49,11 @@ impl Constant {
             ValueRef::F32(value) => Scalar::Float(value.into()),
             ValueRef::F64(value) => Scalar::Float(value),
             ValueRef::String(text) => Scalar::Text(text.to_owned()),
+            ValueRef::Char(char) => Scalar::Text(char.to_string()),
+            ValueRef::Uuid(uuid) => Scalar::Text(uuid.hyphenated().to_string()),
+            ValueRef::Variant(variant) if variant.fields().is_empty() => {
+                Scalar::Text(variant.name().to_owned())
+            }
             other => integer(other).map_or(Scalar::Other, Scalar::Integer),
         };
         Ok(Self { key, scalar })

@@ -92,6 +92,13 @@ pub(crate) enum Kind {
     Foreign,
 }
 
+impl Kind {
+    /// Whether it has some numbers and not others that are equal to them.
+    fn is_of_numbers(self) -> bool {
+        matches!(self, Self::Int | Self::Long | Self::Double)
+    }
+}
+
 impl Test {
     /// Equal to one of these.
     pub(crate) fn one_of(mut constants: Vec<Constant>) -> Self {

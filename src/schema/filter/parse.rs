@@ -7,6 +7,7 @@ use super::matches::whole_part;
 use super::path::Path;
 use super::pattern::{Pattern, Refused};
 use super::{Comparison, Constant, Kind, Predicate, Test};
+use crate::base::limits::{FILTER_REGEXES_MAX, FILTER_VALUES_MAX};
 use crate::base::{Error, ErrorKind, Result};
 use crate::codec::value::json::encode_text;
 use crate::codec::value::read::Node;
@@ -14,6 +15,35 @@ use crate::schema::view::{ListRef, MapRef, ValueRef};
 
 /// The condition that a document of conditions is.
 pub(crate) fn parse(filter: ValueRef<'_>) -> Result<Predicate> {
+    if regexes(filter)? > FILTER_REGEXES_MAX {
+        return Err(Error::limit(format!(
+            "a filter has at most {FILTER_REGEXES_MAX} regular expressions"
+        )));
+    }
+    conditions(filter)
+}
+
+/// How many patterns are in a filter.
+fn regexes(filter: ValueRef<'_>) -> Result<usize> {
+    let mut count = 0;
+    match filter {
+        ValueRef::Map(members) => {
+            for member in members.iter() {
+                let (key, value) = named(member?);
+                count += usize::from(key == "$regex") + regexes(value)?;
+            }
+        }
+        ValueRef::List(list) => {
+            for element in list.iter() {
+                count += regexes(element?)?;
+            }
+        }
+        _ => {}
+    }
+    Ok(count)
+}
+
+fn conditions(filter: ValueRef<'_>) -> Result<Predicate> {
     let ValueRef::Map(members) = filter else {
         return Err(Error::invalid(
             "a filter is an object of paths and conditions",
@@ -45,7 +75,7 @@ fn several(operator: &str, value: ValueRef<'_>) -> Result<Vec<Predicate>> {
     if filters.is_empty() {
         return Err(refused(operator, "a list of at least one filter"));
     }
-    filters.iter().map(|filter| parse(filter?)).collect()
+    filters.iter().map(|filter| conditions(filter?)).collect()
 }
 
 /// What a path has to be: a value, or an object of operators.
@@ -210,7 +240,7 @@ fn element(value: ValueRef<'_>) -> Result<Test> {
     let is_filter =
         first.is_none_or(|key| !key.starts_with('$') || matches!(key, "$and" | "$or" | "$nor"));
     let holds = if is_filter {
-        parse(value)?
+        conditions(value)?
     } else {
         operators(&Path::ROOT, map)?
     };
@@ -327,7 +357,14 @@ fn is_true(value: ValueRef<'_>) -> bool {
 }
 
 fn list<'a>(operator: &str, value: ValueRef<'a>) -> Result<ListRef<'a>> {
-    value.as_list().ok_or_else(|| refused(operator, "a list"))
+    let list = value.as_list().ok_or_else(|| refused(operator, "a list"))?;
+    if list.len() > FILTER_VALUES_MAX {
+        return Err(Error::limit(format!(
+            "{operator} has {} values, the most is {FILTER_VALUES_MAX}",
+            list.len()
+        )));
+    }
+    Ok(list)
 }
 
 /// The key of a member, which is text in a document.

@@ -36,8 +36,11 @@ impl Pattern {
         }
         Ok(Self {
             regex: builder.build().map_err(Refused::Pattern)?,
-            start: start_of(pattern, options),
-            case_ignored: options.contains('i'),
+            start: start_of(
+                pattern.strip_prefix(CASE_IGNORED).unwrap_or(pattern),
+                options,
+            ),
+            case_ignored: options.contains('i') || pattern.starts_with(CASE_IGNORED),
             options: options.to_owned(),
         })
     }
@@ -66,6 +69,9 @@ impl Pattern {
         self.start.as_deref().map(fold)
     }
 }
+
+/// At the front of a pattern it stands for the option `i`.
+const CASE_IGNORED: &str = "(?i)";
 
 /// Why there is no such pattern.
 pub(crate) enum Refused {

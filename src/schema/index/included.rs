@@ -1,5 +1,5 @@
-//! What does an index have beside its keys? The values of its parts and of the fields that it includes, as
-//! a document that has them where the record has them: a filter and a selection of these read it as they
+//! What does an index have beside its keys? The values of its parts, of the primary key and of the fields
+//! that it includes, as a document that has them where the record has them: a filter and a selection of these read it as they
 //! would read the record.
 //!
 //! Where a path leads through an option that is `None`, the document has nothing.
@@ -12,7 +12,7 @@ use crate::schema::layout::{Layout, Route};
 use crate::schema::types::IndexDefinition;
 use crate::schema::view::{Budget, Slot};
 
-/// The fields that an index includes, and its parts.
+/// The fields that an index includes, its parts and the primary key.
 #[derive(Debug)]
 pub(crate) struct Included {
     members: Vec<(String, Member)>,
@@ -30,6 +30,7 @@ impl Included {
     /// What a definition includes, if anything.
     pub(super) fn resolve(
         definition: &IndexDefinition,
+        key: &[String],
         record: &Layout,
         collection: &str,
     ) -> Result<Option<Self>> {
@@ -40,6 +41,7 @@ impl Included {
         let mut names: Vec<&[String]> = parts
             .map(|part| part.path.as_slice())
             .chain(definition.include.iter().map(Vec::as_slice))
+            .chain(key.iter().map(std::slice::from_ref))
             .collect();
         // What lies within another is there with it.
         names.sort_unstable();

@@ -40,10 +40,11 @@ impl IndexPlan {
     /// An index over the fields of records; refuses a definition that no key can be made by.
     pub(crate) fn of_fields(
         definition: &IndexDefinition,
+        key: &[String],
         record: &Layout,
         collection: &str,
     ) -> Result<Self> {
-        let included = Included::resolve(definition, record, collection)?;
+        let included = Included::resolve(definition, key, record, collection)?;
         let plan = Self::resolve(definition, || {
             FieldKeys::resolve(definition, record, collection).map(Keys::Fields)
         })?;

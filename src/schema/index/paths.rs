@@ -24,6 +24,9 @@ use crate::schema::view::{Budget, ValueRef};
 /// Most parts of an index over paths: a bit of 32 stands for each.
 const PARTS_MAX: usize = 32;
 
+/// Documents are nested less deep.
+const DEPTH_MAX: usize = 128;
+
 /// An empty list: below the tag of every value.
 pub(crate) const EMPTY_LIST: u8 = 0x08;
 
@@ -107,6 +110,12 @@ impl PathKeys {
 impl PathPart {
     fn resolve(part: &IndexPart) -> Result<Self> {
         let path = part.path.join(".");
+        if part.path.len() > DEPTH_MAX {
+            return Err(Error::invalid(format!(
+                "a path of {} names leads deeper than documents are, at most {DEPTH_MAX}",
+                part.path.len()
+            )));
+        }
         if part.path.is_empty() || part.path.iter().any(|name| is_no_name(name)) {
             return Err(Error::invalid(format!(
                 "{path:?} is no path of an index: it is made of names with dots between, none of them \

@@ -3,6 +3,7 @@
 use super::{Slot, ValueRef};
 use crate::base::Result;
 use crate::codec::value::read::{Members, Object};
+use crate::schema::json::key_text;
 use crate::schema::layout::MapLayout;
 
 /// A map, sorted by key; or a document's object, in its own order.
@@ -49,7 +50,7 @@ impl<'a> MapRef<'a> {
         self.len() == 0
     }
 
-    /// The value under a key that is text. Takes time that grows with the logarithm of the entries in
+    /// The value under a key that is this text, or that has it in JSON. Takes time that grows with the logarithm of the entries in
     /// a document, with the entries in a record.
     pub fn get(&self, key: &str) -> Result<Option<ValueRef<'a>>> {
         match &self.0 {
@@ -57,7 +58,11 @@ impl<'a> MapRef<'a> {
             Map::Typed(_) => {
                 for entry in self.iter() {
                     let (found, value) = entry?;
-                    if matches!(found, ValueRef::String(text) if text == key) {
+                    let is_found = match found {
+                        ValueRef::String(text) => text == key,
+                        found => key_text(found) == key,
+                    };
+                    if is_found {
                         return Ok(Some(value));
                     }
                 }

@@ -95,6 +95,15 @@ impl<'a> ValueRef<'a> {
         })
     }
 
+    /// The fields of a struct or variant; a list where they have no names, as in JSON.
+    pub(crate) fn of_fields(fields: StructRef<'a>) -> Self {
+        if fields.is_unnamed() {
+            Self::List(ListRef::tuple(fields))
+        } else {
+            Self::Struct(fields)
+        }
+    }
+
     /// Reads this value and every value within it; `Corrupt` where one is damaged.
     pub(crate) fn walk(self, budget: &mut Budget) -> Result<()> {
         self.spend(budget)?;
@@ -167,7 +176,7 @@ impl<'a> Slot<'a> {
             })),
             Kind::Tuple(fields) => ValueRef::List(ListRef::tuple(StructRef { body, at, fields })),
             Kind::Map(map) => ValueRef::Map(self.map(map)?),
-            Kind::Struct(fields) => ValueRef::Struct(StructRef { body, at, fields }),
+            Kind::Struct(fields) => ValueRef::of_fields(StructRef { body, at, fields }),
             Kind::Enum(variants) => {
                 let [tag] = read::<1>(body, at)?;
                 let variant = variants

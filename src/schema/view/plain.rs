@@ -104,7 +104,7 @@ impl<'a> ValueRef<'a> {
             Self::Map(map) => map.get(name),
             Self::Struct(fields) => fields.field(name),
             Self::Variant(variant) if variant.name() == name && self.has_members() => {
-                Ok(Some(Self::Struct(variant.fields())))
+                Ok(Some(Self::of_fields(variant.fields())))
             }
             _ => Ok(None),
         }

@@ -303,6 +303,9 @@ impl<'a, V: Found<'a>> Query<'a, V> {
         };
         let with_key = path.names().next() == Some("_id");
         on_value(place.info, met, with_key, |value, bytes| {
+            if let Some(single) = path.single(value)? {
+                return give(single);
+            }
             let mut budget = Budget::new(bytes);
             let mut give = |places: &[Place<'_>]| places.iter().try_for_each(|place| give(*place));
             tuples(std::iter::once(path), value, &mut budget, &mut give).map(drop)

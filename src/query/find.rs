@@ -241,7 +241,7 @@ pub(crate) fn on_value<T>(
         }
         let body = look(met.bytes)?;
         match &info.shape {
-            Shape::Typed(typed) => read(Slot::root(&body, &typed.layout)?.value()?, body.len()),
+            Shape::Typed(typed) => read(Slot::record(&body, &typed.layout)?, body.len()),
             Shape::Documents(_) => {
                 // To make a copy takes longer than most filters do.
                 let copy = if with_key {

@@ -181,10 +181,8 @@ impl<'a> Walker<'a> {
             let found = match self.place.index(walk) {
                 None => {
                     let next =
-                        range.next_if(walk.reversed, |key, stored| look.at_record(key, stored));
-                    next.map(|next| {
-                        next.map(|next| next.map(|(key, stored)| Found::stored(key, stored)))
-                    })
+                        range.next_where(walk.reversed, |key, stored| look.at_record(key, stored));
+                    next.map(|next| next.map(|(key, stored)| Some(Found::stored(key, stored))))
                 }
                 Some(index) => {
                     let at = |entry: &[u8], value: &[u8]| look.at_entry(index, entry, value);

@@ -49,6 +49,42 @@ pub(super) fn guarded_then<T, E, R>(
     }
 }
 
+/// Calls redb until it gives what is `wanted`, or nothing more. A panic of `wanted` is none of redb's, and
+/// goes on; `failed` says whether redb did.
+pub(super) fn guarded_find<T>(
+    mut step: impl FnMut() -> Option<Result<T>>,
+    failed: &mut bool,
+    mut wanted: impl FnMut(&T) -> Result<bool>,
+) -> Option<Result<T>> {
+    // Until it is known that it did not.
+    *failed = true;
+    let reading = Cell::new(false);
+    let found = catch_unwind(AssertUnwindSafe(|| {
+        loop {
+            let given = match step() {
+                Some(Ok(given)) => given,
+                ended => return (ended, true),
+            };
+            reading.set(true);
+            let is_wanted = wanted(&given);
+            reading.set(false);
+            match is_wanted {
+                Ok(false) => {}
+                Ok(true) => return (Some(Ok(given)), false),
+                Err(error) => return (Some(Err(error)), false),
+            }
+        }
+    }));
+    match found {
+        Ok((found, is_redbs)) => {
+            *failed = is_redbs && found.is_some();
+            found
+        }
+        Err(panic) if reading.get() => resume_unwind(panic),
+        Err(_) => Some(Err(Error::corrupt(STALE))),
+    }
+}
+
 /// Goes through the entries behind a cursor of redb's, and hands each to `read` where it lies, until that
 /// says to stop. A panic of `read` is none of redb's, and goes on.
 pub(super) fn guarded_each<'t>(

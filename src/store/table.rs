@@ -5,7 +5,7 @@ use std::ops::{Bound, Deref};
 use redb::{AccessGuard, ReadableTable, ReadableTableMetadata};
 
 use super::error::from_storage;
-use super::guard::{guarded, guarded_each, guarded_then};
+use super::guard::{guarded, guarded_each, guarded_find, guarded_then};
 use super::transaction::State;
 use crate::base::sync::Ordering;
 use crate::base::{Error, Result};
@@ -305,22 +305,37 @@ impl<'a> Range<'a> {
         })
     }
 
-    /// The next entry, from the other end where `back` says so, if it is `wanted`; `Some(Ok(None))` where it
-    /// is not, which costs less than to have it.
-    pub(crate) fn next_if(
+    /// The next entry that is `wanted`, from the other end where `back` says so.
+    pub(crate) fn next_where(
         &mut self,
         back: bool,
-        wanted: impl FnOnce(&[u8], &[u8]) -> Result<bool>,
-    ) -> Option<Result<Option<(Bytes<'a>, Bytes<'a>)>>> {
-        let step = if back {
-            redb::Range::next_back
-        } else {
-            redb::Range::next
+        mut wanted: impl FnMut(&[u8], &[u8]) -> Result<bool>,
+    ) -> Option<Entry<'a>> {
+        let range = self.range.as_mut()?;
+        let lent = self.open.is_some();
+        let mut failed = false;
+        let step = || {
+            let next = if back {
+                range.next_back()
+            } else {
+                range.next()
+            };
+            if let Some(Ok((key, value))) = &next {
+                within_its_page(key);
+                within_its_page(value);
+            }
+            next.map(|next| next.map_err(from_storage))
         };
-        self.step(step, |guards, lent| {
-            let wanted = wanted(guards.0.value(), guards.1.value())?;
-            Ok(wanted.then(|| entry(guards, lent)))
-        })
+        let found = guarded_find(step, &mut failed, |(key, value)| {
+            wanted(key.value(), value.value())
+        });
+        if failed || found.is_none() {
+            self.range = None;
+        }
+        if let (true, Some(open), Some(Err(error))) = (failed, &self.open, &found) {
+            open.0.note_error(error);
+        }
+        found.map(|found| found.map(|guards| entry(guards, lent)))
     }
 
     /// The same from the other end.

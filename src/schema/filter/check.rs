@@ -9,9 +9,13 @@ use crate::schema::layout::{FieldLayout, Kind, Layout, Route};
 /// Refuses a predicate with a path that no record of this layout has.
 pub(crate) fn check(predicate: &mut Predicate, record: &Layout) -> Result<()> {
     match predicate {
-        Predicate::All(all) | Predicate::Any(all) => all
-            .iter_mut()
-            .try_for_each(|predicate| check(predicate, record)),
+        Predicate::All(all) | Predicate::Any(all) => {
+            all.iter_mut()
+                .try_for_each(|predicate| check(predicate, record))?;
+            // What takes least time is asked first.
+            all.sort_by_key(Predicate::effort);
+            Ok(())
+        }
         Predicate::Not(predicate) => check(predicate, record),
         Predicate::Path(path, test) => {
             let reached = check_path(path, record)?;
@@ -19,6 +23,17 @@ pub(crate) fn check(predicate: &mut Predicate, record: &Layout) -> Result<()> {
                 (Test::Element { holds, .. }, Some(layout)) => check(holds, element_of(layout)),
                 _ => Ok(()),
             }
+        }
+    }
+}
+
+impl Predicate {
+    /// How much there is to do to answer it, roughly.
+    fn effort(&self) -> u8 {
+        match self {
+            Self::Path(_, Test::Compare(_, constant)) if constant.number().is_some() => 0,
+            Self::Path(_, Test::Compare(..)) => 1,
+            _ => 2,
         }
     }
 }

@@ -105,7 +105,7 @@ impl Path {
                 _ => Ok(None),
             },
             Kind::String => match constant.text() {
-                Some(constant) => Ok(Some(slot.text()?.cmp(constant))),
+                Some(constant) => Ok(Some(slot.text_bytes()?.cmp(constant.as_bytes()))),
                 None => Ok(None),
             },
             _ => Ok(None),
@@ -114,7 +114,7 @@ impl Path {
 
     /// What it leads to, where no list is on the way or there: what `visit` would look at.
     #[inline]
-    pub(super) fn single<'a>(&'a self, value: ValueRef<'a>) -> Result<Option<Field<'a>>> {
+    pub(crate) fn single<'a>(&'a self, value: ValueRef<'a>) -> Result<Option<Field<'a>>> {
         if let (ValueRef::Struct(root), Some(route)) = (value, &self.route) {
             return Ok(match root.along(route)? {
                 None => Some(Field::Missing),

@@ -14,7 +14,7 @@ mod structs;
 pub use budget::Budget;
 pub use list::ListRef;
 pub use map::MapRef;
-pub(crate) use raw::{read, read_str, root_of};
+pub(crate) use raw::{read, read_str, read_text_bytes, root_of};
 pub use structs::{StructRef, VariantRef};
 
 use std::time::Duration;
@@ -148,6 +148,20 @@ impl<'a> Slot<'a> {
         Ok(Self { body, at, layout })
     }
 
+    /// The record itself as a value: its fields have names.
+    #[inline]
+    pub(crate) fn record(body: &'a [u8], layout: &'a Layout) -> Result<ValueRef<'a>> {
+        let root = Self::root(body, layout)?;
+        match &layout.kind {
+            Kind::Struct(fields) => Ok(ValueRef::Struct(StructRef {
+                body,
+                at: root.at,
+                fields,
+            })),
+            _ => root.value(),
+        }
+    }
+
     /// The value that lies here.
     #[inline]
     pub(crate) fn value(self) -> Result<ValueRef<'a>> {
@@ -227,10 +241,11 @@ impl<'a> Slot<'a> {
         Ok(Some(slot))
     }
 
-    /// The text that lies here, where the layout is that of one.
+    /// The bytes of the text that lies here, where the layout is that of one; whether they are text is not
+    /// looked at.
     #[inline]
-    pub(crate) fn text(self) -> Result<&'a str> {
-        read_str(self.body, self.at)
+    pub(crate) fn text_bytes(self) -> Result<&'a [u8]> {
+        read_text_bytes(self.body, self.at)
     }
 
     /// What an option holds.

@@ -103,9 +103,16 @@ impl Scalar {
 
 /// The text of the string whose eight bytes lie at `at`.
 pub(crate) fn read_str(body: &[u8], at: usize) -> Result<&str> {
+    std::str::from_utf8(read_text_bytes(body, at)?)
+        .map_err(|error| Error::corrupt("a string is not UTF-8").because(error))
+}
+
+/// Its bytes, which may be no text.
+#[inline]
+pub(crate) fn read_text_bytes(body: &[u8], at: usize) -> Result<&[u8]> {
     let representation: [u8; STRING_SIZE] = read(body, at)?;
     let [first, ..] = representation;
-    let bytes = if first & 0xC0 == 0x80 {
+    if first & 0xC0 == 0x80 {
         let [a, b, c, d, offset @ ..] = representation;
         let length = u32::from_le_bytes([a, b, c, d]);
         let length = ((length & 0x3F) | ((length & !0xFF) >> 2)) as usize;
@@ -114,17 +121,15 @@ pub(crate) fn read_str(body: &[u8], at: usize) -> Result<&str> {
         }
         reach(body, at, i32::from_le_bytes(offset), Some(length))
             .and_then(|start| body.get(start..start + length))
-            .ok_or_else(|| Error::corrupt("a string lies outside its record"))?
+            .ok_or_else(|| Error::corrupt("a string lies outside its record"))
     } else {
         let length = representation
             .iter()
             .position(|byte| *byte == 0xFF)
             .unwrap_or(STRING_SIZE);
         // The bounds were checked when the representation was read.
-        body.get(at..at + length).unwrap_or_default()
-    };
-    std::str::from_utf8(bytes)
-        .map_err(|error| Error::corrupt("a string is not UTF-8").because(error))
+        Ok(body.get(at..at + length).unwrap_or_default())
+    }
 }
 
 pub(super) const STRING_SIZE: usize = 8;

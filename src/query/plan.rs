@@ -387,7 +387,9 @@ impl<'s> Way<'s> {
     fn cost(&self, question: &Question<'_>, matching: u64) -> f64 {
         #[expect(clippy::cast_precision_loss, reason = "it is an estimate")]
         let (entries, matching) = (self.estimate as f64, matching.max(1) as f64);
-        let fetch = if self.source.index.is_some() && self.reads == Reads::Record {
+        // Where there are few it makes no difference, and an index is what is expected.
+        let is_far = self.source.index.is_some() && self.reads == Reads::Record;
+        let fetch = if is_far && self.estimate > COUNTED_MAX {
             FETCH_COST
         } else {
             1.0

@@ -141,18 +141,14 @@ fn of_value(value: &serde_json::Value) -> Result<Vec<Part>> {
 fn of_document(document: &Document<'_>) -> Result<Vec<Part>> {
     let mut bytes = Vec::new();
     document.append_to(&mut bytes)?;
-    let of = |value: ValueRef<'_>| match value {
-        ValueRef::String(text) => of_text(text),
-        value => sort::parse(value),
-    };
     match ValueRef::of_node(Node::root(&bytes))? {
-        ValueRef::List(list) => {
+        ValueRef::List(list) if !list.is_empty() => {
             let mut parts = Vec::new();
             for part in list.iter() {
-                parts.extend(of(part?)?);
+                parts.extend(sort::parse(part?)?);
             }
             Ok(parts)
         }
-        value => of(value),
+        value => sort::parse(value),
     }
 }

@@ -81,7 +81,7 @@ fn index_of(paths: &str, filter: Option<&Document<'_>>) -> PathIndex {
         };
     }
     match filter {
-        Some(filter) => index.only(filter.clone()),
+        Some(filter) => index.only(filter),
         None => index,
     }
 }

@@ -3,12 +3,13 @@
 use std::collections::BTreeMap;
 
 use crate::base::{Error, Result};
+use crate::codec::value::CONTAINERS_DEEP_MAX;
 use crate::codec::value::read::{Node, Value};
 use crate::codec::value::write::Writer;
 use crate::collection::document::{ID, value_with_key};
 
 /// Documents are nested less deep.
-const DEPTH_MAX: usize = 128;
+const DEPTH_MAX: usize = CONTAINERS_DEEP_MAX + 1;
 
 /// The names that lead to what is asked for.
 #[derive(Clone, Debug, Default)]

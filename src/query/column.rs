@@ -10,7 +10,7 @@ use crate::collection::entry;
 use crate::collection::tables::Tables;
 use crate::schema::catalog::{Index, Records, Shape};
 use crate::schema::condition::predicate_of;
-use crate::schema::filter::{Path, Predicate, Test, parse_text};
+use crate::schema::filter::{Path, Predicate, Test};
 use crate::schema::index::{Keys, Part, PathPart};
 use crate::schema::types::{IndexDefinition, IndexPart};
 
@@ -116,10 +116,11 @@ impl Column<'_> {
 impl<'c> Source<'c> {
     /// The table of the records.
     pub(crate) fn of_records(info: &'c Records, tables: &Tables<'_>) -> Result<Self> {
+        let columns = key_columns(info);
         Ok(Self {
             index: None,
-            columns: key_columns(info),
-            own: key_columns(info).len(),
+            own: columns.len(),
+            columns,
             is_unique: true,
             entries: tables.records().len()?,
             only: None,
@@ -160,7 +161,6 @@ impl<'c> Source<'c> {
                 (columns.collect::<Vec<_>>(), only.transpose()?, holds)
             }
             Keys::Paths(keys) => {
-                let only = definition.filter.as_deref().map(parse_text);
                 let lists = entry::lists(table)?;
                 let of_path = |(i, part): (u32, &PathPart)| Column {
                     path: part.path.clone(),
@@ -175,7 +175,7 @@ impl<'c> Source<'c> {
                 } else {
                     Holds::All
                 };
-                (columns.collect(), only.transpose()?, holds)
+                (columns.collect(), keys.filter.clone(), holds)
             }
         };
         let own = columns.len();

@@ -137,7 +137,7 @@ pub(crate) fn plan(
         return Ok(plan);
     }
     Ok(Plan {
-        walks: vec![best.walk(None)],
+        walks: vec![best.walk()],
         sorts: best.order == Order::Unsorted,
     })
 }
@@ -409,7 +409,7 @@ impl<'s> Way<'s> {
         seen * fetch + sorting
     }
 
-    fn walk(&self, branch: Option<Predicate>) -> Walk {
+    fn walk(&self) -> Walk {
         let spans = match (self.bounded, self.spans.as_slice()) {
             (0, _) => vec![Span::ALL],
             (_, spans) => spans.to_vec(),
@@ -425,8 +425,8 @@ impl<'s> Way<'s> {
             estimate: self.estimate,
             bounded: self.bounded,
             reads: self.reads,
-            is_exact: self.is_exact && branch.is_none(),
-            branch,
+            is_exact: self.is_exact,
+            branch: None,
         }
     }
 }

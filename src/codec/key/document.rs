@@ -36,6 +36,7 @@ use super::number::{decode_i64, encode_i64};
 use super::text::{decode_bytes, decode_string, encode_bytes, encode_str, skip_bytes};
 use crate::base::{Error, Result};
 use crate::codec::timestamp::Timestamp;
+use crate::codec::value::CONTAINERS_DEEP_MAX;
 use crate::codec::value::read::{Node, Value};
 use crate::codec::value::write::Writer;
 
@@ -125,7 +126,7 @@ pub(crate) fn encode_float(value: f64, out: &mut Vec<u8>) {
 }
 
 /// Documents are nested less deep.
-const DEPTH_MAX: usize = 128;
+const DEPTH_MAX: usize = CONTAINERS_DEEP_MAX + 1;
 
 /// Below the heads of all other numbers.
 pub(crate) const NAN: u8 = 0x00;

@@ -16,6 +16,7 @@ use crate::codec::key::KeyReader;
 use crate::codec::key::document::{self, NULL, STRING};
 use crate::codec::key::folded::fold;
 use crate::codec::key::text::encode_str;
+use crate::codec::value::CONTAINERS_DEEP_MAX;
 use crate::schema::filter::{Field, Path, Predicate, parse_text, tuples};
 use crate::schema::order::encode;
 use crate::schema::types::{IndexDefinition, IndexPart};
@@ -25,7 +26,7 @@ use crate::schema::view::{Budget, ValueRef};
 const PARTS_MAX: usize = 32;
 
 /// Documents are nested less deep.
-const DEPTH_MAX: usize = 128;
+const DEPTH_MAX: usize = CONTAINERS_DEEP_MAX + 1;
 
 /// An empty list: below the tag of every value.
 pub(crate) const EMPTY_LIST: u8 = 0x08;

@@ -56,11 +56,13 @@ mod store;
 mod txn;
 
 pub use api::{
-    Bucket, BucketEntries, BucketMut, BucketValue, Builder, CheckReport, Collection, CollectionMut,
-    CollectionOptions, Cursor, Database, Document, DocumentIter, DocumentView, Documents,
-    DocumentsMut, DocumentsOf, DocumentsOfMut, Explanation, Filter, Found, IndexEntries, IndexInfo,
-    IndexReader, IndexToken, IntoDocument, IntoFilter, IntoSort, Iter, Operand, PathIndex, Problem,
-    Projected, Query, QueryIter, Readable, Selected, Selection, Sum, Unlock, ValuePath, View,
+    AnyRecord, AnyRecords, Bucket, BucketEntries, BucketMut, BucketValue, Builder, CheckReport,
+    Collection, CollectionMut, CollectionOptions, Cursor, Database, Document, DocumentIter,
+    DocumentView, Documents, DocumentsMut, DocumentsOf, DocumentsOfMut, Explanation, Filter, Found,
+    IndexEntries, IndexInfo, IndexReader, IndexToken, IntoDocument, IntoFilter, IntoSort, Iter,
+    Migration, MigrationEntry, MigrationEvent, MigrationPlan, MigrationProgress, MigrationReport,
+    Operand, PathIndex, PlannedStep, Problem, Projected, Query, QueryIter, Readable, Selected,
+    Selection, Sum, Unlock, ValuePath, View,
 };
 pub use base::{CommitId, Error, ErrorKind, Result};
 pub use codec::key::folded::Folded;
@@ -68,6 +70,7 @@ pub use codec::key::{AsKey, DocumentKey, Key, KeyPrefix, KeyRange, KeyReader, Re
 pub use codec::timestamp::Timestamp;
 pub use larder_derive::{part, record};
 pub use schema::record::Record;
+pub use schema::step::{BoxError, Downgrade};
 pub use schema::storable::Storable;
 pub use schema::token::{Field, Index, Order, Unique};
 pub use schema::types;

@@ -21,6 +21,7 @@ mod full;
 mod keys;
 mod limits;
 mod macros;
+mod migrations;
 mod misuse;
 mod model;
 mod opening;

@@ -4,13 +4,18 @@ use std::collections::{BTreeMap, HashMap};
 use std::fmt::Write;
 use std::time::Duration;
 
-use larder::types::{Comparison, Condition, Constant};
+use larder::types::{Comparison, Condition, Constant, Type};
 use larder::uuid::Uuid;
-use larder::{ErrorKind, Field, Folded, Index, Key, Record, Reverse, Storable, Timestamp, Unique};
+use larder::{
+    BoxError, Downgrade, ErrorKind, Field, Folded, Index, Key, Record, Reverse, Storable,
+    Timestamp, Unique,
+};
 use larder::{part, record};
 use proptest::collection::{btree_map, hash_map, vec};
 use proptest::option;
 use proptest::prelude::*;
+
+use crate::support::db;
 
 type Names = Vec<String>;
 
@@ -499,4 +504,197 @@ fn a_part_that_is_a_key_sorts_as_its_fields_do() {
         "enum {None, One(u8), Both(u8, u16)}"
     );
     assert_eq!(<Code as Key>::describe(), "(u8, string)");
+}
+
+#[record(name = "houses", version = 2)]
+#[derive(Debug, PartialEq)]
+struct House {
+    #[key]
+    id: u64,
+    #[default = 5]
+    #[renamed(from = "storeys", from = "levels")]
+    floors: u32,
+    #[default = "wood"]
+    walls: String,
+    #[default]
+    doors: u16,
+    #[default = Roof::Flat { slope: Self::SLOPE }]
+    roof: Roof,
+    // The two had each other's name.
+    #[renamed(from = "depth")]
+    width: Option<u8>,
+    #[renamed(from = "width")]
+    depth: Option<u8>,
+}
+
+impl House {
+    const SLOPE: i16 = 2;
+}
+
+#[part]
+#[derive(Debug, PartialEq)]
+enum Roof {
+    #[renamed(from = "Even", from = "Plain")]
+    Flat {
+        #[default = -1]
+        #[renamed(from = "angle")]
+        slope: i16,
+    },
+    Tiled(Tiles),
+}
+
+#[part]
+#[derive(Debug, PartialEq)]
+struct Tiles {
+    #[renamed(from = "colour")]
+    color: String,
+    #[default = 9]
+    rows: u8,
+}
+
+#[test]
+fn old_names_and_defaults_are_written_down_as_data() {
+    let described = House::describe_record();
+    let field = |name: &str| {
+        let found = described.fields.iter().find(|field| field.name == name);
+        found.unwrap().clone()
+    };
+    assert_eq!(field("id").default, None);
+    assert!(field("id").renamed_from.is_empty());
+    assert_eq!(field("floors").renamed_from, ["storeys", "levels"]);
+    assert_eq!(field("floors").default.unwrap(), 5_u32.to_le_bytes());
+    assert_eq!(field("walls").default.unwrap(), b"wood\xFF\xFF\xFF\xFF");
+    assert_eq!(field("doors").default.unwrap(), [0, 0]);
+    assert_eq!(field("width").renamed_from, ["depth"]);
+    assert_eq!(field("depth").renamed_from, ["width"]);
+    assert_eq!(House::describe(), Type::Struct(described.fields.clone()));
+
+    let Type::Enum(variants) = field("roof").ty else {
+        panic!("not an enum")
+    };
+    let [flat, tiled] = variants.as_slice() else {
+        panic!("not two variants")
+    };
+    assert_eq!(flat.renamed_from, ["Even", "Plain"]);
+    assert_eq!(flat.fields[0].renamed_from, ["angle"]);
+    assert_eq!(
+        flat.fields[0].default.as_deref(),
+        Some(&(-1_i16).to_le_bytes()[..])
+    );
+    assert!(tiled.renamed_from.is_empty());
+    let Type::Struct(tiles) = &tiled.fields[0].ty else {
+        panic!("not a struct")
+    };
+    assert_eq!(tiles[0].renamed_from, ["colour"]);
+    assert_eq!(tiles[0].default, None);
+    assert_eq!(tiles[1].default, Some(vec![9]));
+}
+
+#[test]
+fn a_line_without_a_defaulted_field_gives_the_default() {
+    let db = db();
+    let lines = concat!(
+        "{\"id\": 1}\n",
+        "{\"id\": 2, \"floors\": 7, \"doors\": 1, \"roof\": {\"Flat\": {}}}\n",
+        "{\"id\": 3, \"roof\": {\"Tiled\": [{\"color\": \"red\"}]}}\n",
+    );
+    db.write(|tx| tx.collection::<House>()?.import_ndjson(lines.as_bytes()))
+        .unwrap();
+    let tx = db.read().unwrap();
+    let houses = tx.collection::<House>().unwrap();
+    let house = |id: u64| houses.get(id).unwrap().unwrap().to_owned().unwrap();
+    let first = House {
+        id: 1,
+        floors: 5,
+        walls: "wood".to_owned(),
+        doors: 0,
+        roof: Roof::Flat { slope: 2 },
+        width: None,
+        depth: None,
+    };
+    assert_eq!(house(1), first);
+    assert_eq!((house(2).floors, house(2).doors), (7, 1));
+    assert_eq!(house(2).roof, Roof::Flat { slope: -1 });
+    let tiles = Tiles {
+        color: "red".to_owned(),
+        rows: 9,
+    };
+    assert_eq!(house(3).roof, Roof::Tiled(tiles));
+    let without_color = r#"{"id": 4, "roof": {"Tiled": [{}]}}"#;
+    let refused = db
+        .write(|tx| {
+            tx.collection::<House>()?
+                .import_ndjson(without_color.as_bytes())
+        })
+        .unwrap_err();
+    assert_eq!(refused.kind(), ErrorKind::Invalid);
+}
+
+/// The house before.
+#[record(name = "houses", version = 1)]
+struct HouseV1 {
+    #[key]
+    id: u64,
+    size: u32,
+}
+
+/// The house of a program that comes to it by code.
+#[record(name = "houses", version = 2, from = HouseV1, downgrade)]
+struct HouseByCode {
+    #[key]
+    id: u64,
+    area: u64,
+}
+
+impl From<HouseV1> for HouseByCode {
+    fn from(house: HouseV1) -> Self {
+        Self {
+            id: house.id,
+            area: u64::from(house.size) * 2,
+        }
+    }
+}
+
+impl Downgrade<HouseV1> for HouseByCode {
+    fn downgrade(self, _before: Option<HouseV1>) -> Result<HouseV1, BoxError> {
+        Ok(HouseV1 {
+            id: self.id,
+            size: u32::try_from(self.area / 2)?,
+        })
+    }
+}
+
+/// The house of a program that comes to that one by code again, and not back.
+#[record(name = "houses", version = 7, from = HouseByCode)]
+struct HouseByMoreCode {
+    #[key]
+    id: u64,
+    area: u8,
+}
+
+impl TryFrom<HouseByCode> for HouseByMoreCode {
+    type Error = std::num::TryFromIntError;
+
+    fn try_from(house: HouseByCode) -> Result<Self, Self::Error> {
+        Ok(Self {
+            id: house.id,
+            area: house.area.try_into()?,
+        })
+    }
+}
+
+#[test]
+fn the_steps_by_code_are_in_order() {
+    assert!(HouseV1::steps().is_empty());
+    let shown = |step| format!("{step:?}");
+    let steps: Vec<_> = HouseByMoreCode::steps().iter().map(shown).collect();
+    assert_eq!(
+        steps,
+        [
+            "Step { from: 1, to: 2, back: true, .. }",
+            "Step { from: 2, to: 7, back: false, .. }"
+        ]
+    );
+    let house = HouseByMoreCode::try_from(HouseByCode { id: 1, area: 7 }).unwrap();
+    assert_eq!((house.id, house.area), (1, 7));
 }

@@ -1,21 +1,27 @@
-//! What did the user write before a field? `#[key]`, `#[index]` and `#[unique]`.
+//! What did the user write before a field? `#[key]`, `#[index]` and `#[unique]`, `#[default]` and
+//! `#[renamed]`.
 
 use proc_macro2::{Span, TokenStream};
 use syn::parse::{ParseStream, Parser};
 use syn::spanned::Spanned;
 use syn::{Attribute, Ident, Meta, Token};
 
+use crate::default_value::DefaultValue;
 use crate::errors::{Errors, closest, did_you_mean};
 use crate::field_path::FieldPath;
 use crate::index::read_paths;
 use crate::list;
 use crate::names::name_of;
+use crate::renamed::{self, OldName};
 
 /// Our attributes of one field.
 #[derive(Default)]
 pub(crate) struct FieldAttributes {
     pub(crate) key: Option<KeyAttribute>,
     pub(crate) indexes: Vec<IndexAttribute>,
+    pub(crate) default: Option<DefaultValue>,
+    /// The latest first.
+    pub(crate) renamed: Vec<OldName>,
 }
 
 /// `#[key]` or `#[key(auto)]`.
@@ -67,22 +73,28 @@ pub(crate) fn take_field_attributes(
                     include,
                 });
             }
+            "default" => DefaultValue::read(attribute, &mut taken.default, errors),
+            "renamed" => renamed::read(attribute, &mut taken.renamed, errors),
             other => {
-                let meant = match other {
-                    "primary_key" | "id" | "pk" => Some("key"),
-                    "indexed" => Some("index"),
-                    _ => closest(other, ["index", "unique"]),
+                let Some(meant) = meant_by(other) else {
+                    return true;
                 };
-                let Some(meant) = meant else { return true };
-                errors.add(
-                    span,
-                    format!("larder knows no attribute `#[{other}]`; did you mean `#[{meant}]`?"),
-                );
+                errors.add(span, renamed::unknown(other, meant));
             }
         }
         false
     });
     taken
+}
+
+/// The attribute of ours that `word` was meant to be.
+fn meant_by(word: &str) -> Option<&'static str> {
+    match word {
+        "primary_key" | "id" | "pk" => Some("key"),
+        "indexed" => Some("index"),
+        word if renamed::is_meant_by(word) => Some("renamed"),
+        _ => closest(word, ["index", "unique", "default"]),
+    }
 }
 
 /// The words between the parentheses, and what is to be included; what is not known is an error.

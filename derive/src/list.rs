@@ -1,7 +1,7 @@
 //! How are the options between parentheses told apart? At their commas, so that a mistake in one
 //! does not hide a mistake in the next.
 
-use proc_macro2::{TokenStream, TokenTree};
+use proc_macro2::{Span, TokenStream, TokenTree};
 
 /// The pieces between the commas; a comma behind the last is allowed.
 pub(crate) fn split(tokens: TokenStream) -> Vec<TokenStream> {
@@ -19,4 +19,13 @@ pub(crate) fn split(tokens: TokenStream) -> Vec<TokenStream> {
         pieces.push(piece);
     }
     pieces
+}
+
+/// Where the last token stands, which is the value of `name = value`, or `otherwise` if there is none.
+pub(crate) fn last_span(tokens: &TokenStream, otherwise: Span) -> Span {
+    tokens
+        .clone()
+        .into_iter()
+        .last()
+        .map_or(otherwise, |token| token.span())
 }

@@ -2,12 +2,13 @@
 
 use proc_macro2::{Span, TokenStream};
 use syn::spanned::Spanned;
-use syn::{Attribute, Data, DeriveInput, Fields, Ident, Index, Member, Type, Visibility};
+use syn::{Attribute, Data, DataEnum, DeriveInput, Fields, Ident, Index, Member, Type, Visibility};
 
 use crate::errors::Errors;
 use crate::field_attributes::{FieldAttributes, take_field_attributes};
 use crate::names::{member_name, name_of};
 use crate::refused_types::check_type;
+use crate::renamed::{self, OldName};
 use crate::taken_names;
 
 /// A field of a struct or of a variant.
@@ -25,6 +26,8 @@ pub(crate) struct Field {
 pub(crate) struct Variant {
     pub(crate) ident: Ident,
     pub(crate) name: String,
+    /// Its earlier names, the latest first.
+    pub(crate) renamed: Vec<OldName>,
     pub(crate) fields: Vec<Field>,
 }
 
@@ -52,27 +55,7 @@ impl Item {
         let owner = source.ident.clone();
         let body = match &mut source.data {
             Data::Struct(data) => Body::Struct(read_fields(&mut data.fields, &owner, errors)),
-            Data::Enum(data) => {
-                taken_names::qualify(data);
-                Body::Enum(data.variants
-                    .iter_mut()
-                    .map(|variant| {
-                        check_attributes(&variant.attrs, errors);
-                        if let Some((_, discriminant)) = &variant.discriminant {
-                            errors.add(
-                                discriminant.span(),
-                                "a variant is stored as its position, so it cannot have a number of \
-                                 its own; leave the number out",
-                            );
-                        }
-                        Variant {
-                            ident: variant.ident.clone(),
-                            name: name_of(&variant.ident),
-                            fields: read_fields(&mut variant.fields, &owner, errors),
-                        }
-                    })
-                    .collect())
-            }
+            Data::Enum(data) => Body::Enum(read_variants(data, &owner, errors)),
             Data::Union(data) => {
                 errors.add(
                     data.union_token.span(),
@@ -143,8 +126,38 @@ pub(crate) fn parse(item: &TokenStream, what: &str) -> Result<DeriveInput, Token
     })
 }
 
+fn read_variants(data: &mut DataEnum, owner: &Ident, errors: &mut Errors) -> Vec<Variant> {
+    taken_names::qualify(data);
+    let variants: Vec<Variant> = data
+        .variants
+        .iter_mut()
+        .map(|variant| {
+            let renamed = renamed::take(&mut variant.attrs, errors);
+            check_attributes(&variant.attrs, errors);
+            if let Some((_, discriminant)) = &variant.discriminant {
+                errors.add(
+                    discriminant.span(),
+                    "a variant is stored as its position, so it cannot have a number of its own; \
+                     leave the number out",
+                );
+            }
+            Variant {
+                ident: variant.ident.clone(),
+                name: name_of(&variant.ident),
+                renamed,
+                fields: read_fields(&mut variant.fields, owner, errors),
+            }
+        })
+        .collect();
+    let names = variants
+        .iter()
+        .map(|variant| (variant.name.as_str(), variant.renamed.as_slice()));
+    renamed::check("variant", names, errors);
+    variants
+}
+
 fn read_fields(fields: &mut Fields, owner: &Ident, errors: &mut Errors) -> Vec<Field> {
-    fields
+    let fields: Vec<Field> = fields
         .iter_mut()
         .enumerate()
         .map(|(i, field)| {
@@ -167,7 +180,12 @@ fn read_fields(fields: &mut Fields, owner: &Ident, errors: &mut Errors) -> Vec<F
                 attributes,
             }
         })
-        .collect()
+        .collect();
+    let names = fields
+        .iter()
+        .map(|field| (field.name.as_str(), field.attributes.renamed.as_slice()));
+    renamed::check("field", names, errors);
+    fields
 }
 
 fn check_generics(source: &DeriveInput, what: &str, errors: &mut Errors) {

@@ -12,6 +12,7 @@ use crate::model::{self, Field, Item};
 use crate::names::{name_of, snake_case};
 use crate::record_arguments::RecordArguments;
 use crate::record_checks;
+use crate::step_code::Step;
 use crate::storable_code;
 use crate::token_code;
 
@@ -38,11 +39,15 @@ pub(crate) fn expand(arguments: TokenStream, item: &TokenStream) -> TokenStream 
     let RecordArguments {
         name,
         version,
+        step,
         indexes: of_struct,
     } = arguments;
     indexes.extend(of_struct);
     if !fields.is_empty() && fields.iter().all(token_code::is_named) {
         record_checks::check(&item, fields, &indexes, &mut errors);
+    }
+    if let Some(step) = &step {
+        step.check(&item, &mut errors);
     }
     if !errors.is_empty() {
         return item.with_errors(errors);
@@ -64,7 +69,9 @@ pub(crate) fn expand(arguments: TokenStream, item: &TokenStream) -> TokenStream 
         .collect();
     let layout = archived::expand_check(&item);
     let name = name.unwrap_or_else(|| snake_case(&name_of(&item.ident)));
-    let record = expand_record(&item, &name, version.unwrap_or(1), &indexes);
+    let steps = step.as_ref().map(Step::expand_method);
+    let step_check = step.as_ref().map(|step| step.expand_check(&item));
+    let record = expand_record(&item, &name, version.unwrap_or(1), &indexes, steps.as_ref());
     code! {
         #struct_code
         #storable
@@ -72,6 +79,7 @@ pub(crate) fn expand(arguments: TokenStream, item: &TokenStream) -> TokenStream 
         #tokens
         #record
         #checks
+        #step_check
         #layout
     }
 }
@@ -108,7 +116,13 @@ fn check_shape(item: &Item, errors: &mut Errors) {
     }
 }
 
-fn expand_record(item: &Item, name: &str, version: u32, indexes: &[Index]) -> TokenStream {
+fn expand_record(
+    item: &Item,
+    name: &str,
+    version: u32,
+    indexes: &[Index],
+    steps: Option<&TokenStream>,
+) -> TokenStream {
     let ident = &item.ident;
     let fields = item.fields();
     let keys: Vec<&Field> = fields
@@ -167,6 +181,8 @@ fn expand_record(item: &Item, name: &str, version: u32, indexes: &[Index]) -> To
                     [#(#indexes),*],
                 )
             }
+
+            #steps
 
             fn encode_key(&self, out: &mut ::std::vec::Vec<::core::primitive::u8>) {
                 #(::larder::Key::encode(&self.#members, out);)*

@@ -59,6 +59,12 @@ fn check_key(item: &Item, fields: &[Field], errors: &mut Errors) {
         );
     }
     for (field, key) in &keys {
+        if let Some(default) = &field.attributes.default {
+            errors.add(
+                default.span,
+                "every record has its key, so nothing stands in for it; leave `#[default]` out",
+            );
+        }
         if !key.auto {
             continue;
         }

@@ -4,8 +4,9 @@ use proc_macro2::TokenStream;
 
 use crate::archived::{archived_name, expand_layout_checks};
 use crate::bounds::Bounds;
-use crate::model::{Body, Field, Item};
+use crate::model::{Body, Field, Item, Variant};
 use crate::names::hash;
+use crate::renamed::OldName;
 
 /// The implementations that a record and a part have alike.
 pub(crate) fn expand(item: &Item) -> TokenStream {
@@ -133,11 +134,36 @@ const PUBLIC: &[&str] = &[
 ];
 
 fn describe_fields(fields: &[Field]) -> TokenStream {
-    let fields = fields.iter().map(|field| {
-        let (name, ty) = (&field.name, &field.ty);
-        code!(::larder::__private::field_type::<#ty>(#name))
-    });
+    let fields = fields.iter().map(describe_field);
     code!([#(#fields),*])
+}
+
+fn describe_field(field: &Field) -> TokenStream {
+    let (name, ty) = (&field.name, &field.ty);
+    let plain = code!(::larder::__private::field_type::<#ty>(#name));
+    let described = renamed(&code!(renamed), plain, &field.attributes.renamed);
+    match &field.attributes.default {
+        Some(default) => {
+            let value = default.expand(ty);
+            code!(::larder::__private::defaulted::<#ty>(#described, #value))
+        }
+        None => described,
+    }
+}
+
+fn describe_variant(variant: &Variant) -> TokenStream {
+    let (name, fields) = (&variant.name, describe_fields(&variant.fields));
+    let plain = code!(::larder::__private::variant_type(#name, #fields));
+    renamed(&code!(renamed_variant), plain, &variant.renamed)
+}
+
+/// What is described, with its old names if it has any.
+fn renamed(function: &TokenStream, described: TokenStream, names: &[OldName]) -> TokenStream {
+    if names.is_empty() {
+        return described;
+    }
+    let names = names.iter().map(|name| &name.text);
+    code!(::larder::__private::#function(#described, &[#(#names),*]))
 }
 
 /// The fields of a struct as data.
@@ -147,10 +173,25 @@ pub(crate) fn describe_struct(fields: &[Field]) -> TokenStream {
 
 fn read_fields(fields: &[Field]) -> TokenStream {
     let fields = fields.iter().map(|field| {
-        let (member, name, ty) = (&field.member, &field.name, &field.ty);
-        code!(#member: ::larder::__private::read_field::<#ty>(fields, #name, budget)?)
+        let (member, read) = (&field.member, read_field(field));
+        code!(#member: #read?)
     });
     code!(#(#fields,)*)
+}
+
+fn read_field(field: &Field) -> TokenStream {
+    let (name, ty) = (&field.name, &field.ty);
+    match &field.attributes.default {
+        Some(default) => {
+            let value = default.expand(ty);
+            code! {
+                ::larder::__private::read_field_or::<#ty>(
+                    fields, #name, budget, || ::core::option::Option::Some(#value),
+                )
+            }
+        }
+        None => code!(::larder::__private::read_field::<#ty>(fields, #name, budget)),
+    }
 }
 
 fn expand_struct(item: &Item, fields: &[Field]) -> (TokenStream, TokenStream) {
@@ -167,10 +208,7 @@ fn expand_struct(item: &Item, fields: &[Field]) -> (TokenStream, TokenStream) {
 
 fn expand_enum(item: &Item) -> (TokenStream, TokenStream) {
     let name = item.ident.to_string();
-    let described = item.variants().iter().map(|variant| {
-        let (name, fields) = (&variant.name, describe_fields(&variant.fields));
-        code!(::larder::__private::variant_type(#name, #fields))
-    });
+    let described = item.variants().iter().map(describe_variant);
     let arms = item.variants().iter().map(|variant| {
         let (ident, name, read) = (&variant.ident, &variant.name, read_fields(&variant.fields));
         let fields = if variant.fields.is_empty() {

@@ -6,7 +6,7 @@ use std::ops::Bound;
 use super::database::Database;
 use crate::base::name::show_key;
 use crate::base::{ErrorKind, Result};
-use crate::collection::check::{Findings, Problem as Found, check};
+use crate::collection::check::{Findings, Problem as Found, check, check_undo};
 use crate::schema::catalog::{Bucket, Member, NEXT_ID_ROW, Records, auto_row, auto_rows};
 use crate::store::{ALL, ReadTable, SYSTEM_TABLE};
 use crate::txn::core::read_number;
@@ -170,6 +170,11 @@ fn check_records(
         });
     };
     let found = check(&tables, info, &mut add)?;
+    if let Some(undo) = &info.undo
+        && let Some(table) = tx.transaction().open_table(undo)?
+    {
+        check_undo(ReadTable::Snapshot(&table), info, &mut add)?;
+    }
     report.records += found.records;
     report.index_entries += found.index_entries;
     match system_number(tx, &auto_row(info.id))? {

@@ -7,6 +7,7 @@ use serde::de::DeserializeOwned;
 
 use super::collection::{Info, count};
 use super::document::{Document, IntoDocument};
+use super::iter::open;
 use super::ndjson;
 use crate::base::error::Context;
 use crate::base::{Error, ErrorKind, Result};
@@ -14,7 +15,6 @@ use crate::codec::key::scratch::with_encoded;
 use crate::codec::key::{AsKey, DocumentKey, KeyPrefix, KeyRange};
 use crate::codec::value::read::Node;
 use crate::codec::value::{decode_owned, pointer};
-use crate::collection::body::Body;
 use crate::collection::document::{at, key_of};
 use crate::collection::tables::Tables;
 use crate::schema::catalog::Records;
@@ -105,7 +105,7 @@ impl<'tx> Documents<'tx> {
     /// The document with that key, for as long as the transaction lives.
     pub fn get<Q: AsKey<DocumentKey>>(&self, key: Q) -> Result<Option<DocumentView<'tx>>> {
         with_encoded(key, |key| match self.tables.records().get(key)? {
-            Some(stored) => view(&self.name, key, stored).map(Some),
+            Some(stored) => view(&self.name, self.info.as_deref(), key, stored).map(Some),
             None => Ok(None),
         })
     }
@@ -133,7 +133,7 @@ impl<'tx> Documents<'tx> {
                 return Ok(None);
             };
             let read = || {
-                let body = Body::open(stored)?;
+                let body = open(self.info.as_deref(), stored)?;
                 let place = pointer::follow(Node::root(body.bytes()), pointer)?;
                 place.map(decode_owned).transpose()
             };
@@ -219,6 +219,7 @@ impl<'tx> Documents<'tx> {
 
     fn between(&self, bounds: Bounds<'_>) -> Result<DocumentIter<'_>> {
         Ok(DocumentIter {
+            info: self.info.as_deref(),
             range: self.tables.records().range(bounds)?,
             name: &self.name,
         })
@@ -238,10 +239,11 @@ impl<'tx> Documents<'tx> {
 /// Opens a stored document; an error names collection and key.
 pub(super) fn view<'a>(
     collection: &str,
+    info: Option<&Records>,
     key: &[u8],
     stored: Bytes<'a>,
 ) -> Result<DocumentView<'a>> {
-    match Body::open(stored) {
+    match open(info, stored) {
         Ok(body) => Ok(DocumentView {
             key: DocumentKey::of_encoded(key),
             revision: body.envelope.revision,
@@ -257,12 +259,13 @@ pub(super) fn view<'a>(
 pub struct DocumentIter<'a> {
     range: Range<'a>,
     name: &'a str,
+    info: Option<&'a Records>,
 }
 
 impl<'a> DocumentIter<'a> {
     fn view(&self, entry: Result<(Bytes<'a>, Bytes<'a>)>) -> Result<DocumentView<'a>> {
         let (key, stored) = entry.context(|| format!("collection {:?}", self.name))?;
-        view(self.name, &key, stored.kept())
+        view(self.name, self.info, &key, stored.kept())
     }
 }
 

@@ -16,9 +16,7 @@ use crate::collection::body::seal;
 use crate::collection::document::{ID, key_of, key_within, show, with_member_in_front};
 use crate::collection::write::{Expect, NewRecord, write};
 use crate::schema::catalog::{Member, StoredCollection, StoredDocuments, StoredKind};
-use crate::schema::json::to_value;
 use crate::schema::json_schema::check_schema;
-use crate::schema::view::ValueRef;
 use crate::txn::write::WriteTx;
 
 /// The documents of a collection in a write transaction: everything [`Documents`] can, and changes.
@@ -311,7 +309,10 @@ impl DocumentsMut<'_> {
         let id = self.existing()?.id;
         let kind = StoredKind::Documents(stored);
         let collection = StoredCollection { id, kind };
-        let before = match collection.clone().resolve(&self.name)? {
+        let before = match collection
+            .clone()
+            .resolve(&self.name, self.tx.catalog().code())?
+        {
             Member::Records(info) => self.reading.info.replace(Info::Writing(info)),
             Member::Bucket(_) => return Err(Error::invalid("a collection became a bucket")),
         };
@@ -361,7 +362,7 @@ impl DocumentsMut<'_> {
     ) -> Result<()> {
         let key = DocumentKey::new(key);
         let changed = match self.tables.records().peek(key.encoded()) {
-            Ok(Some(stored)) => view(&self.name, key.encoded(), stored)
+            Ok(Some(stored)) => view(&self.name, self.info.as_deref(), key.encoded(), stored)
                 .and_then(|document| change(&document).context(|| show(key.encoded()))),
             Ok(None) => Err(no_document(&key)),
             Err(error) => Err(error),
@@ -383,7 +384,7 @@ impl DocumentsMut<'_> {
             let options = self.tx.core.body_options(self.existing()?);
             let mut stored = Vec::with_capacity(body.len() + 16);
             let sealed = seal(
-                VERSION,
+                self.existing()?.upgrades.current,
                 self.tx.revision(),
                 None,
                 options,
@@ -420,18 +421,9 @@ impl DocumentsMut<'_> {
 impl Documents<'_> {
     /// Refuses a document that does not fit the collection's JSON Schema.
     fn check(&self, body: &[u8]) -> Result<()> {
-        match &self.existing()?.documents()?.json_schema {
-            Some(schema) => {
-                let value = ValueRef::of_node(Node::root(body))?;
-                schema.check(&to_value(value, body.len())?)
-            }
-            None => Ok(()),
-        }
+        self.existing()?.documents()?.check(body)
     }
 }
-
-/// The schema version in the envelope of a document.
-const VERSION: u32 = 1;
 
 fn encoded(document: impl IntoDocument) -> Result<Vec<u8>> {
     let mut body = Vec::new();

@@ -2,6 +2,7 @@
 
 use std::marker::PhantomData;
 
+use super::query::nothing_there;
 use super::view::View;
 use crate::base::name::show_key;
 use crate::base::{Error, Result};
@@ -44,9 +45,18 @@ pub(super) fn view<'a, T: Record>(
     key: &[u8],
     stored: Bytes<'a>,
 ) -> Result<View<'a, T>> {
-    match Body::open(stored).and_then(View::new) {
+    match open(info, stored).and_then(View::new) {
         Ok(view) => Ok(view),
         Err(error) => Err(at(error, info.map_or(T::NAME, |info| &info.name), key)),
+    }
+}
+
+/// Opens what lies in the table of a collection, which so is there.
+#[inline]
+pub(super) fn open<'a>(info: Option<&Records>, stored: Bytes<'a>) -> Result<Body<'a>> {
+    match info {
+        Some(info) => Body::open(stored, &info.upgrades),
+        None => Err(nothing_there()),
     }
 }
 

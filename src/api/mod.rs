@@ -1,6 +1,7 @@
 //! Floor 6: what does the user hold in hand? One room per feature.
 
 mod aggregate;
+mod any_records;
 mod bucket;
 mod builder;
 mod bulk;
@@ -16,11 +17,14 @@ mod documents_of;
 mod encryption;
 mod explain;
 mod filter;
+mod history;
 mod index;
 mod index_build;
 mod iter;
 #[cfg(feature = "keychain")]
 mod keychain;
+mod migrate;
+mod migration_plan;
 mod ndjson;
 mod patch;
 mod path_index;
@@ -36,9 +40,11 @@ pub mod testing;
 mod tests;
 mod timestamp;
 mod transaction;
+mod undo;
 mod view;
 
 pub use aggregate::{Sum, ValuePath};
+pub use any_records::{AnyRecord, AnyRecords};
 pub use bucket::{Bucket, BucketEntries, BucketMut, BucketValue};
 pub use builder::Builder;
 pub use check::{CheckReport, Problem};
@@ -53,8 +59,11 @@ pub use documents_of::{DocumentsOf, DocumentsOfMut};
 pub use encryption::Unlock;
 pub use explain::Explanation;
 pub use filter::{Filter, IntoFilter, Operand};
+pub use history::{MigrationEntry, MigrationEvent};
 pub use index::{IndexReader, IndexToken};
 pub use iter::{IndexEntries, Iter};
+pub use migrate::{Migration, MigrationProgress, MigrationReport};
+pub use migration_plan::{MigrationPlan, PlannedStep};
 pub use path_index::{IndexInfo, PathIndex};
 pub use query::{Found, Query, QueryIter};
 pub use register::CollectionOptions;

@@ -14,6 +14,7 @@ use crate::base::{Error, Result};
 use crate::codec::key::folded::folding_version;
 use crate::codec::value::read::Node;
 use crate::collection::entry;
+use crate::collection::rebuild::Unfit;
 use crate::collection::tables::Tables;
 use crate::schema::catalog::{BuildState, Records, StoredIndex};
 use crate::schema::filter::parse_text;
@@ -261,7 +262,7 @@ impl Database {
             prepare(tx, documents.existing()?, definition)
         })?;
         while self.is_building(collection, id)? {
-            self.build_step(collection, id)?;
+            self.build_step(collection, id, Unfit::Refused)?;
         }
         Ok(())
     }

@@ -1,5 +1,6 @@
 //! What a filter finds: sorted, cut to a page, counted, or gone through.
 
+use std::borrow::Cow;
 use std::fmt::Write;
 use std::marker::PhantomData;
 
@@ -14,6 +15,7 @@ use super::sort::IntoSort;
 use super::view::View;
 use crate::base::error::Context;
 use crate::base::{Error, ErrorKind, Result};
+use crate::collection::body::look;
 use crate::collection::tables::Tables;
 use crate::query::find::{Find, Met, Sorted};
 use crate::query::parallel::{Add, Work};
@@ -81,8 +83,8 @@ pub trait Found<'a>: Sized + sealed::Sealed {
     fn open(found: sealed::Entry<'a, '_>) -> Result<Self>;
 }
 
-mod sealed {
-    use super::{Bytes, Records};
+pub(super) mod sealed {
+    use super::{Bytes, Records, Result, nothing_there};
 
     /// Nobody else's views.
     pub trait Sealed {}
@@ -90,16 +92,28 @@ mod sealed {
     /// An entry of a table.
     pub struct Entry<'a, 'k> {
         pub(in super::super) name: &'k str,
-        pub(in super::super) info: Option<&'k Records>,
-        pub(super) key: &'k [u8],
-        pub(super) stored: Bytes<'a>,
+        pub(in super::super) info: Option<&'a Records>,
+        pub(in super::super) key: &'k [u8],
+        pub(in super::super) stored: Bytes<'a>,
     }
+
+    impl<'a> Entry<'a, '_> {
+        /// The description of the collection, which is there as the entry is.
+        pub(in super::super) fn existing(&self) -> Result<&'a Records> {
+            self.info.ok_or_else(nothing_there)
+        }
+    }
+}
+
+#[cold]
+pub(super) fn nothing_there() -> Error {
+    Error::corrupt("there is something in a collection that does not exist")
 }
 
 impl sealed::Sealed for DocumentView<'_> {}
 impl<'a> Found<'a> for DocumentView<'a> {
     fn open(found: sealed::Entry<'a, '_>) -> Result<Self> {
-        documents::view(found.name, found.key, found.stored)
+        documents::view(found.name, found.info, found.key, found.stored)
     }
 }
 
@@ -144,14 +158,17 @@ impl<T: Record> Collection<'_, T> {
 }
 
 impl<'a> Target<'a> {
-    fn new(name: &'a str, info: Option<&'a Records>, tables: &'a Tables<'a>) -> Self {
+    pub(super) fn new(name: &'a str, info: Option<&'a Records>, tables: &'a Tables<'a>) -> Self {
         let place = info.map(|info| Place { info, tables });
         Self { name, place }
     }
 }
 
 impl<'a, V: Found<'a>> Query<'a, V> {
-    fn new(target: Target<'a>, filter: impl FnOnce() -> Result<Predicate>) -> Result<Self> {
+    pub(super) fn new(
+        target: Target<'a>,
+        filter: impl FnOnce() -> Result<Predicate>,
+    ) -> Result<Self> {
         let parse = || {
             let mut filter = filter()?;
             if let Some(Shape::Typed(typed)) = target.place.map(|place| &place.info.shape) {
@@ -659,6 +676,14 @@ impl<'a, V: Found<'a>> QueryIter<'a, V> {
         match self.target.place {
             Some(place) => Explanation::new(place.info, &self.plan, seen, self.given),
             None => Explanation::of_nothing(self.target.name),
+        }
+    }
+
+    /// The document within what lies in a table.
+    pub(super) fn look<'s>(&self, stored: &'s [u8]) -> Result<Cow<'s, [u8]>> {
+        match self.target.place {
+            Some(place) => look(stored, &place.info.upgrades),
+            None => Err(nothing_there()),
         }
     }
 

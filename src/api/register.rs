@@ -1,25 +1,31 @@
 //! How does a declaration meet what is stored? By `register`, which does the work there is.
 
 use super::database::Database;
-use super::index_build::{change_stored, delete_tables, new_index};
+use super::index_build::{abandon, change_stored, come, delete_tables, new_index};
+use super::migrate::first_up_to;
 use crate::base::error::Context;
-use crate::base::name::check_name;
+use crate::base::name::{check_name, show_key};
 use crate::base::sync::Arc;
 use crate::base::{Error, ErrorKind, Result};
 use crate::codec::key::folded::folding_version;
+use crate::collection::rebuild::Unfit;
 use crate::schema::catalog::{
-    BuildState, Member, Records, StoredCollection, StoredKind, StoredRecords,
+    BuildState, Member, Migrated, Records, StoredCollection, StoredIndex, StoredKind, StoredRecords,
 };
-use crate::schema::difference::{Difference, compare};
+use crate::schema::difference::{Difference, Later, compare};
 use crate::schema::record::Record;
-use crate::schema::types::RecordType;
+use crate::schema::step::Step;
+use crate::schema::types::{IndexDefinition, RecordType};
+use crate::schema::upgrade::note_steps;
 use crate::txn::write::WriteTx;
 
-/// Choices for the collection of a record, kept in the file so that every program follows them.
+/// Choices for the collection of a record, kept in the file so that every program follows them, but for
+/// one.
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
 #[must_use]
 pub struct CollectionOptions {
     pub(super) compress_above: Option<u32>,
+    pub(super) set_aside: bool,
 }
 
 impl CollectionOptions {
@@ -34,23 +40,38 @@ impl CollectionOptions {
         self.compress_above = Some(bytes);
         self
     }
+
+    /// Takes the records out that the code for a later version fails on, instead of refusing that
+    /// version: see [`Migration::set_aside`](crate::Migration::set_aside). All records are migrated at
+    /// once, since there is no other way to find them. A choice of this call, not kept in the file.
+    pub fn set_aside(mut self) -> Self {
+        self.set_aside = true;
+        self
+    }
 }
 
 impl Database {
-    /// Makes the file fit the declaration of `T`: creates the collection, builds indexes that are
-    /// new, rebuilds those that changed and drops those that are gone. A collection that exists
-    /// keeps its [`CollectionOptions`].
+    /// Makes the file fit the declaration of `T`: creates the collection, brings it to a later version,
+    /// builds indexes that are new, rebuilds those that changed and drops those that are gone. A
+    /// collection that exists keeps its [`CollectionOptions`].
+    ///
+    /// A later version holds once the indexes that it needs are built. The records stay as they are until
+    /// they are written, or [`migrate`](Database::migrate) rewrites them; read, each is what it would be.
+    /// Fields may be added with `#[default]` or as an `Option`, removed, `#[renamed(from = "..")]`, put in
+    /// another order and widened; anything else takes a `TryFrom` and `from = ..`.
     ///
     /// Works in transactions of bounded size, between which others may write, and goes on where it
     /// was interrupted. Where there is nothing to do, nothing is written. Opened read-only, it only
-    /// compares.
+    /// compares, and records are read as the declaration has them.
     ///
     /// # Errors
     /// [`SchemaChanged`](crate::ErrorKind::SchemaChanged) when fields or key differ under the same
-    /// version, naming them; [`NewerSchema`](crate::ErrorKind::NewerSchema) when the file has a
-    /// newer version; [`Conflict`](crate::ErrorKind::Conflict) when a new unique index would hold
-    /// one key of two records, naming them: that index is then not there, and one that it was to
-    /// replace stays.
+    /// version, or a later one does not follow without code, naming them;
+    /// [`NewerSchema`](crate::ErrorKind::NewerSchema) when the file has a newer version;
+    /// [`NotMigrated`](crate::ErrorKind::NotMigrated) when the code for a later version fails on a record;
+    /// [`Conflict`](crate::ErrorKind::Conflict) when a new unique index would hold one key of two
+    /// records, naming them: that index is then not there, and one that it was to replace stays, as does
+    /// the version.
     pub fn register<T: Record>(&self) -> Result<()> {
         self.register_type::<T>(None)
     }
@@ -61,24 +82,33 @@ impl Database {
     }
 
     fn register_type<T: Record>(&self, options: Option<CollectionOptions>) -> Result<()> {
-        self.bring_to::<T>(&declared::<T>(), options)
+        self.bring_to::<T>(&Declared::of::<T>(), options)
             .context(|| format!("register collection {:?}", T::NAME))
     }
 
     fn bring_to<T: Record>(
         &self,
-        declared: &RecordType,
+        declared: &Declared,
         options: Option<CollectionOptions>,
     ) -> Result<()> {
+        let set_aside = options.is_some_and(|options| options.set_aside);
+        let unfit = if set_aside {
+            Unfit::LeftOut
+        } else {
+            Unfit::Refused
+        };
         // Between two transactions another thread may drop what this one builds, as its own build
         // failed or its declaration is another: only what is found at the end counts.
         for _ in 0..ROUNDS_MAX {
             if self.is_registered(declared, options)? {
+                if set_aside && !self.core.store.is_read_only() {
+                    self.set_aside_unfit(T::NAME)?;
+                }
                 return Ok(());
             }
-            self.write(|tx| prepare::<T>(tx, declared, options))?;
+            self.write(|tx| prepare(tx, declared, options))?;
             while let Some(index) = self.next_build(declared)? {
-                self.build_step(T::NAME, index)?;
+                self.build_step(T::NAME, index, unfit)?;
             }
         }
         Err(Error::new(
@@ -91,31 +121,87 @@ impl Database {
     /// Whether there is nothing to do, or nothing that could be done; needs no writer's turn.
     fn is_registered(
         &self,
-        declared: &RecordType,
+        declared: &Declared,
         options: Option<CollectionOptions>,
     ) -> Result<bool> {
         let read_only = self.core.store.is_read_only();
         let catalog = self.core.catalog();
-        let Some((_, member)) = catalog.find(&declared.name) else {
+        let Some((_, member)) = catalog.find(&declared.record.name) else {
             return Ok(read_only);
         };
         let info = member.records()?;
-        let difference = compare(declared, info.typed()?)?;
+        let difference = declared.compare(info)?;
+        note_steps(catalog.code(), &declared.steps);
+        self.check_code(info)?;
         let same_options =
             options.is_none_or(|options| options.compress_above == info.compress_above());
-        Ok(read_only || (difference.is_empty() && same_options))
+        if !read_only {
+            return Ok(difference.is_empty() && same_options);
+        }
+        if let Some(later) = &difference.later {
+            self.show_as(info, later)?;
+        }
+        Ok(true)
+    }
+
+    /// Refuses a declaration that has lost the code for records that are still there.
+    fn check_code(&self, info: &Records) -> Result<()> {
+        let Some((from, to)) = info.upgrades.without_code().last() else {
+            return Ok(());
+        };
+        let tx = self.read()?;
+        let Some(key) = first_up_to(&tx, &info.name, from)? else {
+            return Ok(());
+        };
+        Err(Error::new(
+            ErrorKind::SchemaChanged,
+            format!(
+                "there are records of version {from} or earlier, such as that with {}, and what leads from \
+                 there to version {to} is code that the declaration has lost; write `from = ..` with the \
+                 type of version {from} again",
+                show_key(&key)
+            ),
+        ))
+    }
+
+    /// Shows a collection as a later version has it, where it cannot be changed: without the indexes that
+    /// would have to be built.
+    fn show_as(&self, info: &Records, later: &Later) -> Result<()> {
+        let mut stored = info.stored();
+        if let StoredKind::Records(records) = &mut stored.kind {
+            records.become_later(later, info.has_undo(later)?, Vec::new());
+        }
+        self.core.show(&info.name, stored)
     }
 
     /// The id of a declared index that is not built.
-    fn next_build(&self, declared: &RecordType) -> Result<Option<u32>> {
+    fn next_build(&self, declared: &Declared) -> Result<Option<u32>> {
         let catalog = self.core.catalog();
-        let Some((_, member)) = catalog.find(&declared.name) else {
+        let Some((_, member)) = catalog.find(&declared.record.name) else {
             return Ok(None);
         };
-        Ok(compare(declared, member.records()?.typed()?)?
-            .resume
-            .first()
-            .copied())
+        let difference = declared.compare(member.records()?)?;
+        let coming = difference.later.and_then(|later| later.resume);
+        Ok(coming.unwrap_or(difference.resume).first().copied())
+    }
+}
+
+/// A record as a program declares it, and the code that leads to it.
+pub(super) struct Declared {
+    pub(super) record: RecordType,
+    pub(super) steps: Vec<Step>,
+}
+
+impl Declared {
+    pub(super) fn of<T: Record>() -> Self {
+        Self {
+            record: declared::<T>(),
+            steps: T::steps(),
+        }
+    }
+
+    pub(super) fn compare(&self, info: &Records) -> Result<Difference> {
+        compare(&self.record, &self.steps, info.typed()?)
     }
 }
 
@@ -134,53 +220,65 @@ pub(super) fn declared<T: Record>() -> RecordType {
 }
 
 /// Creates the collection of a type, with its indexes ready: there is nothing to index.
-pub(super) fn create<T: Record>(tx: &WriteTx, compress_above: Option<u32>) -> Result<Arc<Records>> {
-    check_name("collection", T::NAME)?;
-    let mut current = declared::<T>();
+pub(super) fn create(
+    tx: &WriteTx,
+    declared: &Declared,
+    compress_above: Option<u32>,
+) -> Result<Arc<Records>> {
+    let mut current = declared.record.clone();
+    check_name("collection", &current.name)?;
     let indexes = std::mem::take(&mut current.indexes)
         .into_iter()
         .map(|definition| new_index(tx, definition, None))
         .collect::<Result<_>>()?;
+    let name = current.name.clone();
     let stored = StoredRecords {
         versions: vec![current],
         indexes,
         compress_above,
+        state: Migrated::default(),
+        coming: None,
     };
     let id = tx.next_id()?;
     let stored = StoredCollection {
         id,
         kind: StoredKind::Records(stored),
     };
-    match tx.store_member(T::NAME, stored)? {
+    match tx.store_member(&name, stored)? {
         Member::Records(info) => Ok(info),
         Member::Bucket(_) => Err(Error::invalid("a collection was stored as a bucket")),
     }
 }
 
 /// Brings the catalog to the declaration: all that remains is to build.
-fn prepare<T: Record>(
-    tx: &WriteTx,
-    declared: &RecordType,
-    options: Option<CollectionOptions>,
-) -> Result<()> {
+fn prepare(tx: &WriteTx, declared: &Declared, options: Option<CollectionOptions>) -> Result<()> {
     let catalog = tx.catalog();
-    let Some((_, member)) = catalog.find(T::NAME) else {
-        create::<T>(tx, options.and_then(|options| options.compress_above))?;
+    let Some((_, member)) = catalog.find(&declared.record.name) else {
+        create(
+            tx,
+            declared,
+            options.and_then(|options| options.compress_above),
+        )?;
         return Ok(());
     };
     let info = member.records()?;
+    let difference = declared.compare(info)?;
+    if difference.abandon {
+        abandon(tx, info)?;
+    }
     let Difference {
-        build,
-        drop,
-        version,
-        ..
-    } = compare(declared, info.typed()?)?;
-    let added = build
-        .into_iter()
-        .map(|definition| new_index(tx, definition, Some(BuildState::default())))
-        .collect::<Result<Vec<_>>>()?;
+        build, drop, later, ..
+    } = difference;
+    if let Some(later) = later {
+        return prepare_later(tx, info, &later);
+    }
+    let added = to_be_built(tx, build)?;
     delete_tables(tx, info, &drop)?;
-    change_stored(tx, info, |stored| {
+    let catalog = tx.catalog();
+    let Some((_, member)) = catalog.find(&declared.record.name) else {
+        return Ok(());
+    };
+    change_stored(tx, member.records()?, |stored| {
         let StoredKind::Records(stored) = stored else {
             return;
         };
@@ -189,11 +287,34 @@ fn prepare<T: Record>(
         if let Some(options) = options {
             stored.compress_above = options.compress_above;
         }
-        if version {
-            stored.versions.push(RecordType {
-                indexes: Vec::new(),
-                ..declared.clone()
-            });
-        }
     })
+}
+
+/// Lets a later version come, as soon as the indexes are built that it needs.
+fn prepare_later(tx: &WriteTx, info: &Records, later: &Later) -> Result<()> {
+    match later.resume.as_deref() {
+        Some([]) => return come(tx, &info.name),
+        Some(_) => return Ok(()),
+        None => abandon(tx, info)?,
+    }
+    let built = to_be_built(tx, later.build.clone())?;
+    let waits = !built.is_empty();
+    let undo = info.has_undo(later)?;
+    let catalog = tx.catalog();
+    let Some((_, member)) = catalog.find(&info.name) else {
+        return Ok(());
+    };
+    change_stored(tx, member.records()?, |kind| {
+        if let StoredKind::Records(records) = kind {
+            let mut coming = records.clone();
+            coming.become_later(later, undo, built);
+            records.coming = Some(Box::new(coming));
+        }
+    })?;
+    if waits { Ok(()) } else { come(tx, &info.name) }
+}
+
+fn to_be_built(tx: &WriteTx, definitions: Vec<IndexDefinition>) -> Result<Vec<StoredIndex>> {
+    let building = |definition| new_index(tx, definition, Some(BuildState::default()));
+    definitions.into_iter().map(building).collect()
 }

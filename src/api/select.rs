@@ -7,7 +7,6 @@ use super::project::Tree;
 use super::query::{Query, QueryIter};
 use super::view::View;
 use crate::base::{Error, Result};
-use crate::collection::body::look;
 use crate::query::find::on_value;
 use crate::query::walk::Found;
 use crate::schema::filter::Path;
@@ -210,7 +209,7 @@ impl Iterator for Projected<'_> {
     fn next(&mut self) -> Option<Self::Item> {
         let found = self.iter.next_found_within()?;
         Some(found.and_then(|found| {
-            let body = look(&found.stored)?;
+            let body = self.iter.look(&found.stored)?;
             self.tree.project(&body, &found.key).map(Document::owned)
         }))
     }

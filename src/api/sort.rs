@@ -1,5 +1,6 @@
 //! What can a query be sorted by?
 
+use super::any_records::AnyRecord;
 use super::document::{Document, IntoDocument};
 use super::documents::DocumentView;
 use super::view::View;
@@ -42,6 +43,7 @@ use sealed::Parts;
 /// The kinds of views that have paths.
 trait HasPaths {}
 impl HasPaths for DocumentView<'_> {}
+impl HasPaths for AnyRecord<'_> {}
 impl<T: Record> HasPaths for View<'_, T> {}
 
 macro_rules! sorts {

@@ -12,7 +12,7 @@ use super::collection_mut::CollectionMut;
 use super::documents::Documents;
 use super::documents_mut::DocumentsMut;
 use super::documents_of::{DocumentsOf, DocumentsOfMut};
-use super::register::{CollectionOptions, create, declared};
+use super::register::{CollectionOptions, Declared, create};
 use crate::base::name::check_name;
 use crate::base::sync::Arc;
 use crate::base::{Error, ErrorKind, Result};
@@ -150,7 +150,7 @@ impl WriteTx {
     pub fn collection<T: Record>(&self) -> Result<CollectionMut<'_, T>> {
         let catalog = self.catalog();
         let (info, usable) = match find::<T>(&catalog)? {
-            None => (create::<T>(self, None)?, Usable::ALL),
+            None => (create(self, &Declared::of::<T>(), None)?, Usable::ALL),
             Some((info, binding)) if binding.writable => (info.clone(), binding.usable),
             Some(_) => {
                 return Err(Error::new(
@@ -371,6 +371,7 @@ fn find<T: Record>(catalog: &Catalog) -> Result<Option<(&Arc<Records>, Binding)>
         return Ok(None);
     };
     let info = member.records()?;
-    let binding = catalog.bind(id, slot, &declared::<T>(), info.typed()?)?;
+    let declared = Declared::of::<T>();
+    let binding = catalog.bind(id, slot, &declared.record, &declared.steps, info.typed()?)?;
     Ok(Some((info, binding)))
 }

@@ -38,6 +38,11 @@ pub enum ErrorKind {
     /// The file holds a newer version of a collection than this program knows. Nothing was
     /// written. Use a newer program.
     NewerSchema,
+    /// A record of an older version cannot be brought to the current one, or back: the program's
+    /// conversion failed (its error is the source), or a value does not fit. The message names the record.
+    /// It is as it was; mend it, let [`set_aside`](crate::Migration::set_aside) take it out, or change the
+    /// conversion.
+    NotMigrated,
     /// The collection needs work (an index to build) that only `register` may do.
     NotRegistered,
     /// The index is being built, or a build was interrupted: `register` finishes it.

@@ -6,6 +6,7 @@ use std::io::Read;
 use crate::base::limits::{BODY_BYTES_MAX, BODY_BYTES_MAX_DEFAULT};
 use crate::base::{Error, Result};
 use crate::codec::envelope::Envelope;
+use crate::schema::upgrade::Upgrades;
 use crate::store::Bytes;
 
 /// Bounds and choices for the bodies of one collection.
@@ -97,9 +98,19 @@ pub(crate) struct Body<'a> {
 }
 
 impl<'a> Body<'a> {
-    /// Opens what lies in a table.
+    /// Opens what lies in a table: in its current form, whatever version it was written under.
     #[inline]
-    pub(crate) fn open(stored: Bytes<'a>) -> Result<Self> {
+    pub(crate) fn open(stored: Bytes<'a>, upgrades: &Upgrades) -> Result<Self> {
+        let body = Self::open_as_it_is(stored)?;
+        if body.envelope.version == upgrades.current {
+            return Ok(body);
+        }
+        body.brought(upgrades)
+    }
+
+    /// Opens what lies in a table, in the form in which it was written.
+    #[inline]
+    pub(crate) fn open_as_it_is(stored: Bytes<'a>) -> Result<Self> {
         let (envelope, start) = Envelope::decode(&stored)?;
         let (bytes, start) = match envelope.uncompressed {
             None => (stored, start),
@@ -115,6 +126,21 @@ impl<'a> Body<'a> {
         })
     }
 
+    /// Its current form.
+    pub(crate) fn brought(self, upgrades: &Upgrades) -> Result<Self> {
+        let bytes = upgrades.bring(self.envelope.version, self.bytes())?;
+        Ok(self.in_form(bytes))
+    }
+
+    /// The same body in another form.
+    pub(crate) fn in_form(self, bytes: Vec<u8>) -> Self {
+        Self {
+            bytes: Bytes::owned(bytes),
+            start: 0,
+            envelope: self.envelope,
+        }
+    }
+
     /// What holds the record's bytes, and where they begin in it.
     pub(crate) fn into_bytes(self) -> (Bytes<'a>, usize) {
         (self.bytes, self.start)
@@ -126,15 +152,19 @@ impl<'a> Body<'a> {
     }
 }
 
-/// The record's bytes within what lies in a table, for a single look at them.
+/// The record's bytes within what lies in a table, in their current form, for a single look at them.
 #[inline]
-pub(crate) fn look(stored: &[u8]) -> Result<Cow<'_, [u8]>> {
+pub(crate) fn look<'s>(stored: &'s [u8], upgrades: &Upgrades) -> Result<Cow<'s, [u8]>> {
     let (envelope, start) = Envelope::decode(stored)?;
     let body = stored.get(start..).unwrap_or_default();
-    match envelope.uncompressed {
-        None => Ok(Cow::Borrowed(body)),
-        Some(length) => uncompress(body, length).map(Cow::Owned),
+    let body = match envelope.uncompressed {
+        None => Cow::Borrowed(body),
+        Some(length) => Cow::Owned(uncompress(body, length)?),
+    };
+    if envelope.version == upgrades.current {
+        return Ok(body);
     }
+    upgrades.bring(envelope.version, &body).map(Cow::Owned)
 }
 
 #[cold]
@@ -200,7 +230,7 @@ mod tests {
         ] {
             let stored = sealed(&body);
             assert_eq!(stored.len() < body.len(), compressed);
-            let opened = Body::open(Bytes::owned(stored)).unwrap();
+            let opened = Body::open_as_it_is(Bytes::owned(stored)).unwrap();
             assert_eq!(opened.bytes(), body);
             assert_eq!(opened.envelope.uncompressed.is_some(), compressed);
             assert_eq!(opened.envelope.expires, Some(3));
@@ -220,7 +250,7 @@ mod tests {
             }
             .encode(&mut stored);
             stored.extend_from_slice(&zstd::bulk::compress(&[0; 500], 3).unwrap());
-            let error = Body::open(Bytes::owned(stored)).err().unwrap();
+            let error = Body::open_as_it_is(Bytes::owned(stored)).err().unwrap();
             assert_eq!(error.kind(), ErrorKind::Corrupt);
         }
     }

@@ -9,15 +9,17 @@ use super::document;
 use super::entry::{self, entry, lists};
 use super::tables::Tables;
 use super::write::index_keys;
-use crate::base::Result;
 use crate::base::name::show_key;
+use crate::base::{ErrorKind, Result};
+use crate::codec::envelope::Envelope;
 use crate::codec::value::read::Node;
 use crate::codec::value::validate::validate;
 use crate::schema::catalog::{Records, Shape, Typed};
 use crate::schema::index::Scratch;
 use crate::schema::key::encode_slot;
+use crate::schema::layout::Layout;
 use crate::schema::view::{Budget, Slot};
-use crate::store::ALL;
+use crate::store::{ALL, ReadTable};
 
 /// What was found in one collection.
 #[derive(Debug, Default)]
@@ -53,6 +55,8 @@ pub(crate) fn check(
     let mut findings = Findings::default();
     let mut implied = vec![Implied::default(); info.indexes.len()];
     let mut scratch = Scratch::default();
+    // Whether there are entries of records of which nobody can say what they imply.
+    let mut unknown = false;
     for record in tables.records().range(ALL)? {
         let (key, stored) = record?;
         findings.records += 1;
@@ -63,14 +67,23 @@ pub(crate) fn check(
                 what,
             });
         };
-        let body = match Body::open(stored) {
-            Ok(body) => body,
+        let opened = Body::open_as_it_is(stored).and_then(|body| current(body, info));
+        let (body, revision) = match opened {
+            Ok(Form::Current(body)) => {
+                let revision = body.envelope.revision;
+                (Some(body), revision)
+            }
+            Ok(Form::Earlier { revision, indexed }) => {
+                unknown |= indexed;
+                (None, revision)
+            }
             Err(error) => {
                 problem(None, error.to_string());
                 continue;
             }
         };
-        findings.revision_max = findings.revision_max.max(body.envelope.revision);
+        findings.revision_max = findings.revision_max.max(revision);
+        let Some(body) = body else { continue };
         if let Err(error) = walk(&body, info) {
             problem(None, error.to_string());
             continue;
@@ -125,7 +138,7 @@ pub(crate) fn check(
         let table = tables.index(position)?;
         let entries = entry::len(table)?;
         findings.index_entries += entries;
-        if entries != implied.entries {
+        if entries != implied.entries && !unknown {
             problem(format!(
                 "it has {entries} entries, the records imply {}",
                 implied.entries
@@ -138,6 +151,81 @@ pub(crate) fn check(
         }
     }
     Ok(findings)
+}
+
+/// A record as far as it can be read.
+enum Form<'a> {
+    Current(Body<'a>),
+    /// It takes code to bring it to the current version, which fails on it or is not there.
+    Earlier {
+        revision: u64,
+        /// Whether indexes may have it: not where the code fails on it.
+        indexed: bool,
+    },
+}
+
+/// The current form of a record; one that stays what it is is read as such.
+fn current<'a>(body: Body<'a>, info: &Records) -> Result<Form<'a>> {
+    let Envelope {
+        version, revision, ..
+    } = body.envelope;
+    if version == info.upgrades.current {
+        return Ok(Form::Current(body));
+    }
+    walk_earlier(&body, info)?;
+    match body.brought(&info.upgrades) {
+        Ok(body) => Ok(Form::Current(body)),
+        Err(error) if error.is(ErrorKind::NotMigrated) || error.is(ErrorKind::NotRegistered) => {
+            Ok(Form::Earlier {
+                revision,
+                indexed: error.is(ErrorKind::NotRegistered),
+            })
+        }
+        Err(error) => Err(error),
+    }
+}
+
+/// Checks what migrations have overwritten.
+pub(crate) fn check_undo(
+    undo: ReadTable<'_, '_>,
+    info: &Records,
+    report: &mut dyn FnMut(Problem),
+) -> Result<()> {
+    for row in undo.range(ALL)? {
+        let (key, stored) = row?;
+        let (version, own) = key.split_at(key.len().min(4));
+        let known = info
+            .upgrades
+            .versions()
+            .any(|known| known.to_be_bytes() == version);
+        let fault = if known {
+            let walked = Body::open_as_it_is(stored).and_then(|body| walk_earlier(&body, info));
+            walked.err().map(|error| error.to_string())
+        } else {
+            Some("it has a version that the collection never had".to_owned())
+        };
+        if let Some(fault) = fault {
+            report(Problem {
+                index: None,
+                key: Some(own.to_vec()),
+                what: format!("what it was before a migration: {fault}"),
+            });
+        }
+    }
+    Ok(())
+}
+
+/// Reads every value of a record or document in the form in which it was written.
+fn walk_earlier(body: &Body<'_>, info: &Records) -> Result<()> {
+    let bytes = body.bytes();
+    match &info.shape {
+        Shape::Typed(typed) => {
+            let layout = Layout::of_record(typed.version(body.envelope.version)?)?;
+            let mut budget = Budget::new(bytes.len());
+            Slot::root(bytes, &layout)?.value()?.walk(&mut budget)
+        }
+        Shape::Documents(_) => validate(bytes),
+    }
 }
 
 /// Reads every value of a record or document.

@@ -142,7 +142,7 @@ mod tests {
     use crate::schema::index::Scratch;
 
     fn records(row: &str) -> Arc<Records> {
-        let member = StoredCollection::decode("x", row.as_bytes()).unwrap();
+        let member = StoredCollection::decode("x", row.as_bytes(), &Arc::default()).unwrap();
         member.records().unwrap().clone()
     }
 

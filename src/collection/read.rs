@@ -1,9 +1,10 @@
 //! How is one record looked at? Without its Rust type, so that this code exists once.
 
 use super::body::look;
+use super::document;
 use crate::base::name::show_key;
 use crate::base::{Error, Result};
-use crate::schema::catalog::Records;
+use crate::schema::catalog::{Records, Shape};
 use crate::schema::view::{Slot, ValueRef};
 use crate::store::ReadTable;
 
@@ -28,7 +29,7 @@ pub(crate) fn field(
         return Ok(false);
     };
     let mut on_record = || {
-        let body = look(&stored)?;
+        let body = look(&stored, &info.upgrades)?;
         let record = Slot::root(&body, &info.typed()?.layout)?;
         let value = match record.descend(path.names, path.positions, &info.name)? {
             Some(slot) => slot.value()?,
@@ -63,7 +64,7 @@ pub(crate) fn show(
     read: &mut dyn FnMut(ValueRef<'_>, usize) -> Result<()>,
 ) -> Result<()> {
     let mut on_record = || {
-        let body = look(stored)?;
+        let body = look(stored, &info.upgrades)?;
         let record = Slot::root(&body, &info.typed()?.layout)?;
         read(record.value()?, body.len())
     };
@@ -76,4 +77,13 @@ pub(crate) fn at(error: Error, collection: &str, key: &[u8]) -> Error {
     error
         .during(show_key(key))
         .during(format!("collection {collection:?}"))
+}
+
+/// Says of an error which record or document it is about.
+#[cold]
+pub(crate) fn of_record(error: Error, info: &Records, key: &[u8]) -> Error {
+    match info.shape {
+        Shape::Typed(_) => at(error, &info.name, key),
+        Shape::Documents(_) => document::at(error, &info.name, key),
+    }
 }

@@ -30,6 +30,15 @@ pub(crate) enum Progress {
     After(Vec<u8>),
 }
 
+/// What becomes of a record that the program's code cannot bring to the current version.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub(crate) enum Unfit {
+    /// It ends the build.
+    Refused,
+    /// The index does without it.
+    LeftOut,
+}
+
 /// Indexes the records behind `after`, up to the bounds of a step. A unique index that two records
 /// claim one key of is a `Conflict`.
 pub(crate) fn step(
@@ -37,6 +46,7 @@ pub(crate) fn step(
     info: &Records,
     index: &Index,
     after: Option<&[u8]>,
+    unfit: Unfit,
 ) -> Result<Progress> {
     let records = transaction.open_table(&info.table)?;
     let mut table = transaction.open_table(&index.table)?;
@@ -46,7 +56,10 @@ pub(crate) fn step(
     let mut progress = Progress::Done;
     for record in ReadTable::Writing(&records).range(behind(after))? {
         let (key, stored) = record?;
-        let body = Body::open(stored).context(|| shown(info, &key))?;
+        let body = match Body::open(stored, &info.upgrades) {
+            Err(error) if error.is(ErrorKind::NotMigrated) && unfit == Unfit::LeftOut => continue,
+            body => body.context(|| shown(info, &key))?,
+        };
         index_keys(index, info, body.bytes(), &mut scratch).context(|| shown(info, &key))?;
         lists |= scratch.lists();
         for index_key in scratch.keys() {

@@ -24,7 +24,9 @@ pub(crate) struct WritingTables<'tx> {
     pub(crate) transaction: &'tx WriteTransaction,
     pub(crate) records: WriteTable<'tx>,
     /// In the order of the collection's indexes.
-    pub(crate) indexes: Vec<WriteTable<'tx>>,
+    pub(crate) indexes: Box<[WriteTable<'tx>]>,
+    /// What migrations have overwritten, where there may be something.
+    pub(crate) undo: Option<Box<WriteTable<'tx>>>,
 }
 
 /// The tables of a collection that a read transaction has opened so far. It keeps them.
@@ -98,8 +100,9 @@ impl<'tx> Tables<'tx> {
         // The tables must be closed to be deleted.
         *self = Self::Absent;
         transaction.delete_table(&info.table)?;
-        for index in &info.indexes {
-            transaction.delete_table(&index.table)?;
+        let indexes = info.indexes.iter().map(|index| &index.table);
+        for table in indexes.chain(&info.undo) {
+            transaction.delete_table(table)?;
         }
         *self = Self::Writing(WritingTables::open(transaction, info)?);
         change.finish();
@@ -127,10 +130,12 @@ impl<'tx> WritingTables<'tx> {
             .iter()
             .map(|index| transaction.open_table(&index.table))
             .collect::<Result<_>>()?;
+        let open = |table: &String| transaction.open_table(table).map(Box::new);
         Ok(Self {
             transaction,
             records,
             indexes,
+            undo: info.undo.as_ref().map(open).transpose()?,
         })
     }
 

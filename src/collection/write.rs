@@ -8,12 +8,14 @@
 use super::body::Body;
 use super::entry::{entry, note_lists, owner};
 use super::tables::WritingTables;
+use super::undo::{forget_overwritten, keep_overwritten};
 use crate::base::error::Context;
 use crate::base::limits::KEY_BYTES_MAX;
 use crate::base::{Error, ErrorKind, Result};
+use crate::codec::envelope::Envelope;
 use crate::schema::catalog::{Index, Records};
 use crate::schema::index::Scratch;
-use crate::store::{ReadTable, WriteTable};
+use crate::store::{Bytes, ReadTable, WriteTable};
 
 /// What an operation expects to find under its key.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
@@ -48,12 +50,13 @@ pub(crate) fn write(
     let mut differences = Vec::with_capacity(info.indexes.len());
     let mut lists = Vec::with_capacity(info.indexes.len());
     let mut scratch = Scratch::default();
+    let mut overwritten = None;
     let existed = {
         let old = match tables.stored(key)? {
-            Some(stored) => Some(Body::open(stored)?),
+            Some(stored) => Some(Old::open(stored, info)?),
             None => None,
         };
-        check_expectation(info, expect, old.as_ref().map(|old| old.envelope.revision))?;
+        check_expectation(info, expect, old.as_ref().map(|old| old.revision))?;
         if new.is_none() && old.is_none() {
             return Ok(false);
         }
@@ -69,16 +72,28 @@ pub(crate) fn write(
                 })
             };
             let old_keys =
-                keys(old.as_ref().map(Body::bytes)).map_err(|error| of_stored(error, index))?;
+                keys(old.as_ref().and_then(Old::bytes)).map_err(|error| of_stored(error, index))?;
             let new_keys = keys(new.as_ref().map(|new| new.body))?;
             differences.push(Difference::between(old_keys, new_keys));
             lists.push(scratch.lists());
         }
-        old.is_some()
+        if let Some(old) = old {
+            overwritten = old.overwritten;
+            true
+        } else {
+            false
+        }
     };
     check_unique(tables, info, key, &differences)?;
 
     let change = tables.transaction.begin_change();
+    if let Some(undo) = &mut tables.undo {
+        match &new {
+            Some(_) => keep_overwritten(undo, info, key, overwritten.as_deref())?,
+            // What was to be gone shall be.
+            None => forget_overwritten(undo, info, key)?,
+        }
+    }
     tables.records.change(key, new.map(|new| new.stored))?;
     for (((index, table), difference), lists) in info
         .indexes
@@ -103,6 +118,35 @@ pub(crate) fn write(
     }
     change.finish();
     Ok(existed)
+}
+
+/// What lies under a key that is written.
+struct Old<'a> {
+    revision: u64,
+    /// `None` where the program's code cannot bring it to the current version: no index has it then.
+    body: Option<Body<'a>>,
+    /// What is lost when it is overwritten, as it lay there.
+    overwritten: Option<Vec<u8>>,
+}
+
+impl<'a> Old<'a> {
+    fn open(stored: Bytes<'a>, info: &Records) -> Result<Self> {
+        let (envelope, _) = Envelope::decode(&stored)?;
+        let lost = info.upgrades.lose(envelope.version);
+        Ok(Self {
+            revision: envelope.revision,
+            overwritten: lost.then(|| stored.to_vec()),
+            body: match Body::open(stored, &info.upgrades) {
+                Ok(body) => Some(body),
+                Err(error) if error.is(ErrorKind::NotMigrated) => None,
+                Err(error) => return Err(error),
+            },
+        })
+    }
+
+    fn bytes(&self) -> Option<&[u8]> {
+        self.body.as_ref().map(Body::bytes)
+    }
 }
 
 /// Puts the keys of a body in one index into `scratch`.

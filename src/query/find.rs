@@ -10,7 +10,8 @@ use crate::base::sync::{Arc, AtomicUsize, Ordering};
 use crate::base::{Error, Result};
 use crate::codec::value::read::Node;
 use crate::collection::body::look;
-use crate::collection::document::{ID, at, value_with_key};
+use crate::collection::document::{ID, value_with_key};
+use crate::collection::read::of_record;
 use crate::schema::catalog::{Records, Shape};
 use crate::schema::filter::{Path, Predicate};
 use crate::schema::view::{Slot, ValueRef};
@@ -239,7 +240,7 @@ pub(crate) fn on_value<T>(
         if met.is_included {
             return read(ValueRef::of_node(Node::root(met.bytes))?, met.bytes.len());
         }
-        let body = look(met.bytes)?;
+        let body = look(met.bytes, &info.upgrades)?;
         match &info.shape {
             Shape::Typed(typed) => read(Slot::record(&body, &typed.layout)?, body.len()),
             Shape::Documents(_) => {
@@ -254,10 +255,7 @@ pub(crate) fn on_value<T>(
             }
         }
     };
-    on_body().map_err(|error| match &info.shape {
-        Shape::Typed(_) => crate::collection::read::at(error, &info.name, met.key),
-        Shape::Documents(_) => at(error, &info.name, met.key),
-    })
+    on_body().map_err(|error| of_record(error, info, met.key))
 }
 
 /// The most that a sort holds in memory: 256 MiB.

@@ -398,7 +398,12 @@ impl<'a> Look<'_, 'a> {
         if !self.walk.repeats || !(self.is_resumed || self.met.is_full) {
             return Ok(true);
         }
-        index_keys(index, self.place.info, &look(stored)?, self.scratch)?;
+        index_keys(
+            index,
+            self.place.info,
+            &look(stored, &self.place.info.upgrades)?,
+            self.scratch,
+        )?;
         let within = |index_key: &&[u8]| {
             let (entry, _) = entry(index, index_key, key, &[]);
             self.walk.spans.iter().any(|span| span.has(&entry))

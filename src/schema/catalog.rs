@@ -8,12 +8,16 @@
 //! "next"                u64, little-endian: the next id of a collection or an index, at most 2^32
 //! "commit", "lives"     the store's: which commit it is (`store/rows.rs`)
 //! "auto/" ++ id (BE)    u64, little-endian: the greatest key `insert` assigned or saw
+//! "migrate/" ++ id (BE) how far the migration of a collection is, as JSON (`collection/migrate.rs`)
+//! "history/" ++ u64 (BE) a step in the history of the schemas, as JSON (`schema/history.rs`)
 //!
 //! TABLE "r{id}"         the records or documents of a collection, or the entries of a bucket:
 //!                       key -> body
 //! TABLE "i{id}"         an index: index key -> primary key where unique, else index key ++ primary
 //!                       key -> (); of paths, and where documents have lists there, also
 //!                       "" -> which parts have met one, a bit for each, u32, little-endian
+//! TABLE "u{id}"         what migrations have overwritten, and lost something of:
+//!                       version it became (u32, BE) ++ key -> the body as it lay there
 //! ```
 
 use std::any::TypeId;
@@ -21,14 +25,19 @@ use std::collections::HashMap;
 
 use serde::{Deserialize, Serialize};
 
-use super::difference::compare;
+use super::difference::{Later, compare};
 use super::index::IndexPlan;
+use super::json::to_value;
 use super::json_schema::JsonSchema;
 use super::key::fixed_width;
 use super::layout::{Layout, Route};
+use super::step::Step;
 use super::types::{IndexDefinition, RecordType};
+use super::upgrade::{CodeBook, Upgrades, note_steps};
+use super::view::ValueRef;
 use crate::base::sync::{Arc, RwLock};
-use crate::base::{Error, Result};
+use crate::base::{Error, ErrorKind, Result};
+use crate::codec::value::read::Node;
 
 /// The row with the next unused id.
 pub(crate) const NEXT_ID_ROW: &[u8] = b"next";
@@ -53,6 +62,15 @@ pub(crate) fn auto_row(id: u32) -> Vec<u8> {
 /// The bounds of the rows with the greatest automatic keys of all collections.
 pub(crate) fn auto_rows() -> (&'static [u8], &'static [u8]) {
     (b"auto/", b"auto0")
+}
+
+fn table_of(id: u32) -> String {
+    format!("r{id}")
+}
+
+/// The table of what migrations of a collection have overwritten.
+fn undo_table(id: u32) -> String {
+    format!("u{id}")
 }
 
 /// A collection or bucket as the file has it.
@@ -82,11 +100,71 @@ pub(crate) struct StoredRecords {
     /// Bodies longer than this are compressed, in bytes.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub(crate) compress_above: Option<u32>,
+    #[serde(flatten)]
+    pub(crate) state: Migrated,
+    /// What it is going to be as soon as its indexes are built, where a later version needs some.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub(crate) coming: Option<Box<StoredRecords>>,
+}
+
+impl StoredRecords {
+    /// Becomes what a later version has: with its indexes that stay, and those that are to be built.
+    pub(crate) fn become_later(&mut self, later: &Later, undo: bool, built: Vec<StoredIndex>) {
+        self.versions.extend(later.versions.iter().cloned());
+        let kept = later.kept.iter().map(|(id, definition)| StoredIndex {
+            id: *id,
+            definition: definition.clone(),
+            building: None,
+        });
+        self.indexes = kept.chain(built).collect();
+        self.state.undo = undo;
+        self.coming = None;
+    }
+}
+
+/// How far a collection is migrated.
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq, Serialize, Deserialize)]
+pub(crate) struct Migrated {
+    /// No body is of an earlier version.
+    #[serde(default, skip_serializing_if = "is_zero")]
+    pub(crate) oldest: u32,
+    /// Whether there may be something in the undo table.
+    #[serde(default, skip_serializing_if = "std::ops::Not::not")]
+    pub(crate) undo: bool,
+}
+
+#[expect(clippy::trivially_copy_pass_by_ref, reason = "serde asks so")]
+fn is_zero(number: &u32) -> bool {
+    *number == 0
+}
+
+/// A version of documents.
+#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
+pub(crate) struct DocumentVersion {
+    pub(crate) version: u32,
+    /// Whether it was never the version of the collection, but only led to the next.
+    #[serde(default, skip_serializing_if = "std::ops::Not::not")]
+    pub(crate) passed: bool,
+    /// The JSON Schema that it had.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub(crate) json_schema: Option<String>,
+}
+
+/// The version of documents that never had another.
+pub(crate) const FIRST_VERSION: u32 = 1;
+
+fn first_version() -> u32 {
+    FIRST_VERSION
 }
 
 /// A collection of documents.
-#[derive(Clone, Debug, Default, PartialEq, Eq, Serialize, Deserialize)]
+#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
 pub(crate) struct StoredDocuments {
+    #[serde(default = "first_version")]
+    pub(crate) version: u32,
+    /// The versions that it had before, in their order.
+    #[serde(default, skip_serializing_if = "Vec::is_empty")]
+    pub(crate) earlier: Vec<DocumentVersion>,
     /// Over paths.
     #[serde(default, skip_serializing_if = "Vec::is_empty")]
     pub(crate) indexes: Vec<StoredIndex>,
@@ -96,6 +174,29 @@ pub(crate) struct StoredDocuments {
     /// Bodies longer than this are compressed, in bytes.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub(crate) compress_above: Option<u32>,
+    #[serde(flatten)]
+    pub(crate) state: Migrated,
+}
+
+impl StoredDocuments {
+    /// All versions that it ever had, the current one last.
+    pub(crate) fn versions(&self) -> Vec<u32> {
+        let earlier = self.earlier.iter().map(|earlier| earlier.version);
+        earlier.chain([self.version]).collect()
+    }
+}
+
+impl Default for StoredDocuments {
+    fn default() -> Self {
+        Self {
+            version: FIRST_VERSION,
+            earlier: Vec::new(),
+            indexes: Vec::new(),
+            json_schema: None,
+            compress_above: None,
+            state: Migrated::default(),
+        }
+    }
 }
 
 #[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
@@ -123,6 +224,12 @@ pub(crate) struct Records {
     pub(crate) table: String,
     pub(crate) shape: Shape,
     pub(crate) indexes: Vec<Index>,
+    /// How bodies of older versions become current ones.
+    pub(crate) upgrades: Upgrades,
+    /// The table of what migrations have overwritten, where there may be something in it.
+    pub(crate) undo: Option<String>,
+    /// What it is going to be: see [`StoredRecords::coming`].
+    pub(crate) coming: Option<Arc<Records>>,
 }
 
 /// What a collection is of.
@@ -182,6 +289,8 @@ pub(crate) enum Member {
 pub(crate) struct Catalog {
     /// In the order of their names; the position is the member's slot in this snapshot.
     members: Vec<Member>,
+    /// What code the program has for migrations.
+    code: Arc<CodeBook>,
     /// What Rust types were found to be stored as, filled at their first use.
     bound: RwLock<HashMap<TypeId, Binding>>,
 }
@@ -233,32 +342,53 @@ impl StoredCollection {
     }
 
     /// Reads a row of the catalog and resolves it.
-    pub(crate) fn decode(name: &str, row: &[u8]) -> Result<Member> {
+    pub(crate) fn decode(name: &str, row: &[u8], code: &Arc<CodeBook>) -> Result<Member> {
         let damaged = || Error::corrupt(format!("the descriptor of {name:?} is damaged"));
         let stored: Self = serde_json::from_slice(row).map_err(|error| damaged().because(error))?;
         // What would be the program's mistake in a declaration is damage in what was stored.
         stored
-            .resolve(name)
+            .resolve(name, code)
             .map_err(|error| damaged().because(error))
     }
 
-    pub(crate) fn resolve(self, name: &str) -> Result<Member> {
+    pub(crate) fn resolve(self, name: &str, code: &Arc<CodeBook>) -> Result<Member> {
         let id = self.id;
-        let table = format!("r{id}");
         Ok(match self.kind {
             StoredKind::Bucket { key } => Member::Bucket(Arc::new(Bucket {
                 name: name.to_owned(),
                 id,
-                table,
+                table: table_of(id),
                 key,
             })),
             StoredKind::Records(stored) => {
-                Member::Records(Arc::new(Records::typed_of(name, id, table, stored)?))
+                Member::Records(Arc::new(Records::typed_of(name, id, stored, code)?))
             }
             StoredKind::Documents(stored) => {
-                Member::Records(Arc::new(Records::documents_of(name, id, table, stored)?))
+                Member::Records(Arc::new(Records::documents_of(name, id, stored, code)?))
             }
         })
+    }
+}
+
+impl Typed {
+    /// The record as it was in that version.
+    pub(crate) fn version(&self, version: u32) -> Result<&RecordType> {
+        let versions = &self.stored.versions;
+        let found = versions.iter().find(|known| known.version == version);
+        found.ok_or_else(|| Error::corrupt(format!("the collection never had version {version}")))
+    }
+}
+
+impl Documents {
+    /// Refuses a document that does not fit the JSON Schema.
+    pub(crate) fn check(&self, body: &[u8]) -> Result<()> {
+        match &self.json_schema {
+            Some(schema) => {
+                let value = ValueRef::of_node(Node::root(body))?;
+                schema.check(&to_value(value, body.len())?)
+            }
+            None => Ok(()),
+        }
     }
 }
 
@@ -279,6 +409,15 @@ fn resolve_indexes(
 }
 
 impl StoredKind {
+    /// How far a collection is migrated; a bucket never is.
+    pub(crate) fn state_mut(&mut self) -> Option<&mut Migrated> {
+        match self {
+            Self::Records(records) => Some(&mut records.state),
+            Self::Documents(documents) => Some(&mut documents.state),
+            Self::Bucket { .. } => None,
+        }
+    }
+
     /// The indexes of a collection; a bucket has none.
     pub(crate) fn indexes_mut(&mut self) -> Option<&mut Vec<StoredIndex>> {
         match self {
@@ -290,7 +429,14 @@ impl StoredKind {
 }
 
 impl Records {
-    fn typed_of(name: &str, id: u32, table: String, stored: StoredRecords) -> Result<Self> {
+    fn typed_of(
+        name: &str,
+        id: u32,
+        mut stored: StoredRecords,
+        code: &Arc<CodeBook>,
+    ) -> Result<Self> {
+        let coming = stored.coming.take();
+        let upgrades = Upgrades::of_records(name, &stored.versions, stored.state.oldest, code)?;
         let current = stored.versions.last().cloned().ok_or_else(|| {
             Error::corrupt(format!(
                 "the descriptor of collection {name:?} has no version"
@@ -306,6 +452,16 @@ impl Records {
         let indexes = resolve_indexes(&stored.indexes, |definition| {
             IndexPlan::of_fields(definition, &current.key, &layout, name)
         })?;
+        let undo = stored.state.undo;
+        stored.coming.clone_from(&coming);
+        let coming = match coming {
+            // One alone is coming, not a row of them.
+            Some(coming) if coming.coming.is_some() => {
+                return Err(Error::corrupt("what is coming has something coming"));
+            }
+            Some(coming) => Some(Arc::new(Self::typed_of(name, id, *coming, code)?)),
+            None => None,
+        };
         let shape = Shape::Typed(Typed {
             stored,
             current,
@@ -316,13 +472,23 @@ impl Records {
         Ok(Self {
             name: name.to_owned(),
             id,
-            table,
+            table: table_of(id),
             shape,
             indexes,
+            upgrades,
+            undo: undo.then(|| undo_table(id)),
+            coming,
         })
     }
 
-    fn documents_of(name: &str, id: u32, table: String, stored: StoredDocuments) -> Result<Self> {
+    fn documents_of(
+        name: &str,
+        id: u32,
+        stored: StoredDocuments,
+        code: &Arc<CodeBook>,
+    ) -> Result<Self> {
+        let upgrades = Upgrades::of_documents(name, &stored.versions(), stored.state.oldest, code)?;
+        let undo = stored.state.undo;
         let indexes = resolve_indexes(&stored.indexes, IndexPlan::of_paths)?;
         let shape = Shape::Documents(Documents {
             json_schema: stored.json_schema.clone().map(JsonSchema::stored),
@@ -331,9 +497,12 @@ impl Records {
         Ok(Self {
             name: name.to_owned(),
             id,
-            table,
+            table: table_of(id),
             shape,
             indexes,
+            upgrades,
+            undo: undo.then(|| undo_table(id)),
+            coming: None,
         })
     }
 
@@ -379,6 +548,23 @@ impl Records {
         ))
     }
 
+    /// Whether migrations to a later version may overwrite what has to be kept.
+    pub(crate) fn has_undo(&self, later: &Later) -> Result<bool> {
+        let typed = self.typed()?;
+        let row = std::iter::once(&typed.current).chain(&later.versions);
+        let versions: Vec<RecordType> = row.cloned().collect();
+        let code = Arc::default();
+        let upgrades = Upgrades::of_records(&self.name, &versions, 0, &code)?;
+        Ok(self.undo.is_some() || self.upgrades.lose(0) || upgrades.lose(0))
+    }
+
+    /// Its indexes, and those that it is going to have and has not yet.
+    fn all_indexes(&self) -> impl Iterator<Item = &Index> {
+        let own = |coming: &&Index| self.indexes.iter().all(|index| index.id != coming.id);
+        let coming = self.coming.iter().flat_map(|coming| &coming.indexes);
+        self.indexes.iter().chain(coming.filter(own))
+    }
+
     /// Whether `insert` assigns its keys.
     pub(crate) fn has_auto_keys(&self) -> bool {
         matches!(&self.shape, Shape::Typed(typed) if typed.current.auto)
@@ -419,11 +605,14 @@ impl Member {
 
     /// Its id and those of its indexes.
     pub(crate) fn ids(&self) -> impl Iterator<Item = u32> {
-        let (id, indexes) = match self {
-            Self::Bucket(bucket) => (bucket.id, [].as_slice()),
-            Self::Records(records) => (records.id, records.indexes.as_slice()),
+        let (id, records) = match self {
+            Self::Bucket(bucket) => (bucket.id, None),
+            Self::Records(records) => (records.id, Some(records)),
         };
-        std::iter::once(id).chain(indexes.iter().map(|index| index.id))
+        let indexes = records
+            .into_iter()
+            .flat_map(|records| records.all_indexes());
+        std::iter::once(id).chain(indexes.map(|index| index.id))
     }
 
     /// The tables that hold it.
@@ -431,7 +620,8 @@ impl Member {
         match self {
             Self::Bucket(bucket) => vec![&bucket.table],
             Self::Records(records) => std::iter::once(records.table.as_str())
-                .chain(records.indexes.iter().map(|index| index.table.as_str()))
+                .chain(records.all_indexes().map(|index| index.table.as_str()))
+                .chain(records.undo.as_deref())
                 .collect(),
         }
     }
@@ -461,12 +651,18 @@ impl Member {
 
 impl Catalog {
     /// A catalog of these members.
-    pub(crate) fn new(mut members: Vec<Member>) -> Self {
+    pub(crate) fn new(mut members: Vec<Member>, code: Arc<CodeBook>) -> Self {
         members.sort_by(|a, b| a.name().cmp(b.name()));
         Self {
             members,
-            ..Self::default()
+            code,
+            bound: RwLock::default(),
         }
+    }
+
+    /// What code the program has for migrations.
+    pub(crate) fn code(&self) -> &Arc<CodeBook> {
+        &self.code
     }
 
     pub(crate) fn members(&self) -> &[Member] {
@@ -492,18 +688,13 @@ impl Catalog {
         let mut members = self.members.clone();
         members.retain(|other| other.name() != member.name());
         members.push(member);
-        Self::new(members)
+        Self::new(members, self.code.clone())
     }
 
     /// A copy without one.
     pub(crate) fn without(&self, name: &str) -> Self {
-        Self::new(
-            self.members
-                .iter()
-                .filter(|member| member.name() != name)
-                .cloned()
-                .collect(),
-        )
+        let others = self.members.iter().filter(|member| member.name() != name);
+        Self::new(others.cloned().collect(), self.code.clone())
     }
 
     /// How a Rust type was found to be stored.
@@ -518,11 +709,24 @@ impl Catalog {
         id: TypeId,
         slot: usize,
         declared: &RecordType,
+        steps: &[Step],
         stored: &Typed,
     ) -> Result<Binding> {
+        let difference = compare(declared, steps, stored)?;
+        if difference.later.is_some() {
+            return Err(Error::new(
+                ErrorKind::NotRegistered,
+                format!(
+                    "collection {:?} has version {} in the file, and the declaration version {}; register it, \
+                     on the builder or by `Database::register`",
+                    declared.name, stored.current.version, declared.version
+                ),
+            ));
+        }
+        note_steps(&self.code, steps);
         let binding = Binding {
             slot,
-            writable: compare(declared, stored)?.allows_writing(),
+            writable: difference.allows_writing(),
             usable: Usable::of(declared, stored),
         };
         self.bound.write().insert(id, binding.clone());

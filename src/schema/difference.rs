@@ -1,7 +1,9 @@
 //! Does a declaration fit what is stored, and what is there to do?
 
-use super::catalog::{StoredIndex, Typed};
+use super::catalog::{StoredIndex, StoredRecords, Typed};
+use super::step::Step;
 use super::types::{IndexDefinition, RecordType};
+use super::versions::{carried, check_same, differences, lineage};
 use crate::base::{Error, ErrorKind, Result};
 
 /// Whether a declaration fits what is stored, and what there is to do. Indexes are told by their
@@ -17,8 +19,23 @@ pub(crate) struct Difference {
     pub(crate) replace: Vec<u32>,
     /// Declared indexes whose build was begun and not finished.
     pub(crate) resume: Vec<u32>,
-    /// A newer version of the same shape.
-    pub(crate) version: bool,
+    /// What is coming is not what is declared.
+    pub(crate) abandon: bool,
+    /// The declaration is of a later version.
+    pub(crate) later: Option<Later>,
+}
+
+/// What there is to do for a later version.
+#[derive(Debug, PartialEq, Eq)]
+pub(crate) struct Later {
+    /// The versions up to the declared one.
+    pub(crate) versions: Vec<RecordType>,
+    /// The indexes whose entries stay as they are, with their definitions.
+    pub(crate) kept: Vec<(u32, IndexDefinition)>,
+    /// Those to be built before the version holds.
+    pub(crate) build: Vec<IndexDefinition>,
+    /// It was begun already: those of which the build goes on.
+    pub(crate) resume: Option<Vec<u32>>,
 }
 
 impl Difference {
@@ -29,12 +46,12 @@ impl Difference {
     /// Whether the collection can be written as it is declared: every index that is declared is
     /// there, if unfinished, and kept up by who writes.
     pub(crate) fn allows_writing(&self) -> bool {
-        self.build.is_empty() && self.drop.is_empty() && !self.version
+        self.build.is_empty() && self.drop.is_empty() && !self.abandon && self.later.is_none()
     }
 }
 
-/// Compares a declaration with what is stored under its name.
-pub(crate) fn compare(declared: &RecordType, stored: &Typed) -> Result<Difference> {
+/// Compares a declaration, and the code that leads to it, with what is stored under its name.
+pub(crate) fn compare(declared: &RecordType, steps: &[Step], stored: &Typed) -> Result<Difference> {
     let current = &stored.current;
     if current.version > declared.version {
         return Err(Error::new(
@@ -46,27 +63,20 @@ pub(crate) fn compare(declared: &RecordType, stored: &Typed) -> Result<Differenc
             ),
         ));
     }
-    let mut differences = Vec::new();
-    if current.key != declared.key || current.auto != declared.auto {
-        differences.push(format!(
-            "its key is {}, not {}",
-            key_text(current),
-            key_text(declared)
-        ));
+    check_code(steps, &stored.stored)?;
+    if current.version < declared.version {
+        return Ok(Difference {
+            later: Some(compare_later(declared, steps, stored)?),
+            ..Difference::default()
+        });
     }
-    describe_fields(current, declared, &mut differences);
+    let differences = differences(current, declared);
     if !differences.is_empty() {
-        let remedy = if current.version == declared.version {
-            "restore the declaration, or raise the version"
-        } else {
-            "this version of larder cannot migrate records; keep the shape, or load the records \
-             into a new collection"
-        };
         return Err(Error::new(
             ErrorKind::SchemaChanged,
             format!(
                 "the declaration of collection {:?} differs from version {} in the file: {}; \
-                 {remedy}",
+                 restore the declaration, or raise the version",
                 declared.name,
                 current.version,
                 differences.join(", ")
@@ -74,11 +84,84 @@ pub(crate) fn compare(declared: &RecordType, stored: &Typed) -> Result<Differenc
         ));
     }
     let mut difference = Difference {
-        version: declared.version > current.version,
+        abandon: stored.stored.coming.is_some(),
         ..Difference::default()
     };
     compare_indexes(&declared.indexes, &stored.stored.indexes, &mut difference);
     Ok(difference)
+}
+
+/// Refuses code for versions that are others in the file.
+fn check_code(steps: &[Step], stored: &StoredRecords) -> Result<()> {
+    let versions = &stored.versions;
+    for (old, new) in versions.iter().zip(versions.iter().skip(1)) {
+        let step = steps.iter().find(|step| {
+            new.by_code && step.from.version == old.version && step.to.version == new.version
+        });
+        if let Some(step) = step {
+            check_same(&step.from, old)?;
+            check_same(&step.to, new)?;
+        }
+    }
+    Ok(())
+}
+
+fn compare_later(declared: &RecordType, steps: &[Step], stored: &Typed) -> Result<Later> {
+    let versions = lineage(declared, steps, &stored.current)?;
+    let mut kept = Vec::new();
+    for index in &stored.stored.indexes {
+        let row = std::iter::once(&stored.current).chain(&versions);
+        let definition = row
+            .zip(&versions)
+            .try_fold(index.definition.clone(), |definition, (old, new)| {
+                carried(&definition, old, new)
+            });
+        if let Some(definition) = definition
+            && index.building.is_none()
+            && declared.indexes.contains(&definition)
+        {
+            kept.push((index.id, definition));
+        }
+    }
+    let build = declared
+        .indexes
+        .iter()
+        .filter(|declared| kept.iter().all(|(_, definition)| definition != *declared))
+        .cloned()
+        .collect();
+    let mut later = Later {
+        versions,
+        kept,
+        build,
+        resume: None,
+    };
+    if let Some(coming) = &stored.stored.coming
+        && later.is_coming(coming, &stored.stored.versions)
+    {
+        let unfinished = coming
+            .indexes
+            .iter()
+            .filter(|index| index.building.is_some());
+        later.resume = Some(unfinished.map(|index| index.id).collect());
+    }
+    Ok(later)
+}
+
+impl Later {
+    /// Whether this is what is coming already.
+    fn is_coming(&self, coming: &StoredRecords, versions: &[RecordType]) -> bool {
+        let row = versions.iter().chain(&self.versions);
+        let indexes = |definition: &IndexDefinition| {
+            coming
+                .indexes
+                .iter()
+                .any(|index| index.definition == *definition)
+        };
+        coming.versions.iter().eq(row)
+            && coming.indexes.len() == self.kept.len() + self.build.len()
+            && self.kept.iter().all(|(_, definition)| indexes(definition))
+            && self.build.iter().all(indexes)
+    }
 }
 
 fn compare_indexes(declared: &[IndexDefinition], stored: &[StoredIndex], out: &mut Difference) {
@@ -98,44 +181,4 @@ fn compare_indexes(declared: &[IndexDefinition], stored: &[StoredIndex], out: &m
     let missing =
         |definition: &&IndexDefinition| stored.iter().all(|index| index.definition != **definition);
     out.build = declared.iter().filter(missing).cloned().collect();
-}
-
-fn key_text(record: &RecordType) -> String {
-    let auto = if record.auto { " (auto)" } else { "" };
-    format!("({}){auto}", record.key.join(", "))
-}
-
-/// Names each field that is not the same in both.
-fn describe_fields(stored: &RecordType, declared: &RecordType, out: &mut Vec<String>) {
-    for field in &stored.fields {
-        match declared
-            .fields
-            .iter()
-            .find(|other| other.name == field.name)
-        {
-            None => out.push(format!("field `{}: {}` is gone", field.name, field.ty)),
-            Some(other) if other.ty != field.ty => {
-                out.push(format!(
-                    "field `{}` is {}, was {}",
-                    field.name, other.ty, field.ty
-                ));
-            }
-            Some(_) => {}
-        }
-    }
-    for field in &declared.fields {
-        if stored.fields.iter().all(|other| other.name != field.name) {
-            out.push(format!("field `{}: {}` is new", field.name, field.ty));
-        }
-    }
-    let order = |record: &RecordType| {
-        record
-            .fields
-            .iter()
-            .map(|f| f.name.clone())
-            .collect::<Vec<_>>()
-    };
-    if out.is_empty() && order(stored) != order(declared) {
-        out.push("the fields are in another order".to_owned());
-    }
 }

@@ -8,6 +8,9 @@ pub use super::types::{
     VariantType,
 };
 
+pub use super::step::{Step, check_step, steps, steps_and_back};
+
+use super::body::encode;
 use super::storable::{Storable, not_a};
 use super::view::{Budget, StructRef, ValueRef};
 use crate::base::{Error, Result, limits};
@@ -57,7 +60,31 @@ pub fn field_type<T: Storable>(name: &str) -> FieldType {
     FieldType {
         name: name.to_owned(),
         ty: T::describe(),
+        renamed_from: Vec::new(),
+        default: None,
     }
+}
+
+/// A field that had other names in earlier versions, the latest first.
+#[must_use]
+pub fn renamed(field: FieldType, from: &[&str]) -> FieldType {
+    FieldType {
+        renamed_from: texts(from),
+        ..field
+    }
+}
+
+/// A field that records of earlier versions do not have, and what it is there.
+#[must_use]
+#[expect(
+    clippy::needless_pass_by_value,
+    reason = "generated code has no use for it"
+)]
+pub fn defaulted<T: Storable>(field: FieldType, value: T) -> FieldType {
+    let mut body = Vec::new();
+    // A value that no body can hold is none.
+    let default = encode(&value, &mut body).ok().map(|()| body);
+    FieldType { default, ..field }
 }
 
 /// A struct as data.
@@ -72,6 +99,16 @@ pub fn variant_type<const N: usize>(name: &str, fields: [FieldType; N]) -> Varia
     VariantType {
         name: name.to_owned(),
         fields: fields.into(),
+        renamed_from: Vec::new(),
+    }
+}
+
+/// A variant that had other names in earlier versions, the latest first.
+#[must_use]
+pub fn renamed_variant(variant: VariantType, from: &[&str]) -> VariantType {
+    VariantType {
+        renamed_from: texts(from),
+        ..variant
     }
 }
 
@@ -98,6 +135,8 @@ pub fn record_type<const F: usize, const I: usize>(
         key: texts(key),
         auto,
         indexes: indexes.into(),
+        by_code: false,
+        passed: false,
     }
 }
 
@@ -245,11 +284,21 @@ pub fn unknown_variant(name: &str, variant: &str) -> Error {
 
 /// The field called `name`, or what it is where the stored struct has none.
 pub fn read_field<T: Storable>(fields: FieldsOf<'_>, name: &str, budget: &mut Budget) -> Result<T> {
+    read_field_or(fields, name, budget, T::absent)
+}
+
+/// The field called `name`, or what `absent` gives where the stored struct has none.
+pub fn read_field_or<T: Storable>(
+    fields: FieldsOf<'_>,
+    name: &str,
+    budget: &mut Budget,
+    absent: impl FnOnce() -> Option<T>,
+) -> Result<T> {
     match fields.field(name)? {
         Some(value) => {
             T::from_value(value, budget).map_err(|error| error.during(format!("field {name:?}")))
         }
-        None => T::absent()
+        None => absent()
             .ok_or_else(|| Error::corrupt(format!("there is no field {name:?} in what is stored"))),
     }
 }

@@ -1,6 +1,7 @@
 //! What is a record? The trait that `#[larder::record]` implements.
 
 use super::body;
+use super::step::Step;
 use super::storable::Storable;
 use super::types::RecordType;
 use crate::base::Result;
@@ -31,6 +32,13 @@ pub trait Record: Storable + 'static {
     /// The record and its indexes as data. `folding` is left to the engine.
     #[doc(hidden)]
     fn describe_record() -> RecordType;
+
+    /// The steps by code that lead to this version, the earliest first.
+    #[doc(hidden)]
+    #[must_use]
+    fn steps() -> Vec<Step> {
+        Vec::new()
+    }
 
     /// Appends the encoded primary key.
     fn encode_key(&self, out: &mut Vec<u8>);

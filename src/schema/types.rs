@@ -72,6 +72,12 @@ pub struct FieldType {
     /// Its type.
     #[serde(rename = "type")]
     pub ty: Type,
+    /// What it was called in earlier versions, the latest name first.
+    #[serde(default, skip_serializing_if = "Vec::is_empty")]
+    pub renamed_from: Vec<String>,
+    /// What it is in records of earlier versions, which do not have it: a body of its type.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub default: Option<Vec<u8>>,
 }
 
 /// A variant of an enum.
@@ -82,6 +88,9 @@ pub struct VariantType {
     /// Its fields, none for a unit variant.
     #[serde(default, skip_serializing_if = "Vec::is_empty")]
     pub fields: Vec<FieldType>,
+    /// What it was called in earlier versions, the latest name first.
+    #[serde(default, skip_serializing_if = "Vec::is_empty")]
+    pub renamed_from: Vec<String>,
 }
 
 /// Everything the file knows of one version of a record.
@@ -101,6 +110,14 @@ pub struct RecordType {
     /// The secondary indexes, in declaration order.
     #[serde(default)]
     pub indexes: Vec<IndexDefinition>,
+    /// Whether it takes the program's code to make a record of this version from one of the version
+    /// before it. Filled in by the engine.
+    #[serde(default, skip_serializing_if = "std::ops::Not::not")]
+    pub by_code: bool,
+    /// Whether it was never the version of the collection, but only led to the next. Filled in by the
+    /// engine.
+    #[serde(default, skip_serializing_if = "std::ops::Not::not")]
+    pub passed: bool,
 }
 
 /// A secondary index.
@@ -207,6 +224,45 @@ pub enum Constant {
     Text(String),
     /// The name of a unit variant.
     Variant(String),
+}
+
+impl Type {
+    /// Whether both have the same values, and these the same bytes: what only matters to other versions
+    /// is not looked at.
+    pub(crate) fn same_shape(&self, other: &Self) -> bool {
+        match (self, other) {
+            (Self::Option(one), Self::Option(other)) | (Self::List(one), Self::List(other)) => {
+                one.same_shape(other)
+            }
+            (Self::Array(one, length), Self::Array(other, other_length)) => {
+                length == other_length && one.same_shape(other)
+            }
+            (Self::Map(key, value), Self::Map(other_key, other_value)) => {
+                key.same_shape(other_key) && value.same_shape(other_value)
+            }
+            (Self::Tuple(one), Self::Tuple(other)) => all_alike(one, other, Self::same_shape),
+            (Self::Struct(one), Self::Struct(other)) => {
+                all_alike(one, other, FieldType::same_shape)
+            }
+            (Self::Enum(one), Self::Enum(other)) => {
+                all_alike(one, other, |one: &VariantType, other| {
+                    one.name == other.name
+                        && all_alike(&one.fields, &other.fields, FieldType::same_shape)
+                })
+            }
+            _ => self == other,
+        }
+    }
+}
+
+impl FieldType {
+    fn same_shape(&self, other: &Self) -> bool {
+        self.name == other.name && self.ty.same_shape(&other.ty)
+    }
+}
+
+fn all_alike<T>(one: &[T], other: &[T], alike: impl Fn(&T, &T) -> bool) -> bool {
+    one.len() == other.len() && one.iter().zip(other).all(|(one, other)| alike(one, other))
 }
 
 impl fmt::Display for IndexDefinition {

@@ -107,6 +107,14 @@ impl Core {
         self.catalogs.read().current.clone()
     }
 
+    /// Shows a collection in another way than the file has it, where that cannot be changed.
+    pub(crate) fn show(&self, name: &str, stored: StoredCollection) -> Result<()> {
+        let mut catalogs = self.catalogs.write();
+        let member = stored.resolve(name, catalogs.current.code())?;
+        catalogs.current = Arc::new(catalogs.current.with(member));
+        Ok(())
+    }
+
     pub(crate) fn sequence(&self) -> u64 {
         self.sequence.load(Ordering::Acquire)
     }
@@ -236,17 +244,18 @@ fn load(transaction: &ReadTransaction) -> Result<Loaded> {
         std::ops::Bound::Excluded(upper),
     );
     let mut members = Vec::new();
+    let code = Arc::default();
     for row in table.range(bounds)? {
         let (key, value) = row?;
         let name = key
             .get(lower.len()..)
             .and_then(|name| std::str::from_utf8(name).ok())
             .ok_or_else(|| Error::corrupt("a name in the catalog is not UTF-8"))?;
-        members.push(StoredCollection::decode(name, &value)?);
+        members.push(StoredCollection::decode(name, &value, &code)?);
     }
     let last = transaction.last_commit()?;
     Ok(Loaded {
-        catalog: Catalog::new(members),
+        catalog: Catalog::new(members, code),
         sequence: last.map_or(0, |last| last.id.sequence()),
         revision: last.map_or(0, |last| last.revision),
     })

@@ -285,7 +285,7 @@ impl WriteTx {
         // Its tables come to be as they are opened.
         self.transaction()?.cannot_undo();
         let row = stored.encode()?;
-        let member = stored.resolve(name)?;
+        let member = stored.resolve(name, self.catalog.borrow().code())?;
         self.transaction()?
             .open_table(SYSTEM_TABLE)?
             .change(&catalog_row(name), Some(&row))?;

@@ -98,3 +98,11 @@ pub fn check(db: &Database) {
     let report = db.check().expect("the check can read the file");
     assert!(report.is_ok(), "{report}");
 }
+
+/// The kind of what went wrong.
+pub fn kind<T>(result: Result<T, larder::Error>) -> ErrorKind {
+    match result {
+        Ok(_) => panic!("nothing went wrong"),
+        Err(error) => error.kind(),
+    }
+}

@@ -14,7 +14,7 @@ mod structs;
 pub use budget::Budget;
 pub use list::ListRef;
 pub use map::MapRef;
-pub(crate) use raw::{read, read_str, read_text_bytes, root_of};
+pub(crate) use raw::{STRING_SIZE, read, read_scalar, read_str, read_text_bytes, root_of, row};
 pub use structs::{StructRef, VariantRef};
 
 use std::time::Duration;
@@ -27,7 +27,6 @@ use crate::codec::timestamp::Timestamp;
 use crate::codec::value::read::{Node, Value};
 
 use list::Row;
-use raw::{reach, read_scalar};
 
 /// A value in a record or in a document, borrowed from its bytes.
 ///
@@ -265,7 +264,7 @@ impl<'a> Slot<'a> {
 
     /// The elements of a vector.
     pub(crate) fn list(self, element: &'a Layout) -> Result<ListRef<'a>> {
-        let (at, length) = self.row(element.size)?;
+        let (at, length) = row(self.body, self.at, element.size)?;
         Ok(ListRef::row(Row {
             body: self.body,
             at,
@@ -277,29 +276,13 @@ impl<'a> Slot<'a> {
 
     /// The bytes of a vector of bytes.
     pub(crate) fn bytes(self, element: &'a Layout) -> Result<&'a [u8]> {
-        let (at, length) = self.row(element.size)?;
+        let (at, length) = row(self.body, self.at, element.size)?;
         // The bounds were checked where the row was found.
         Ok(self.body.get(at..at + length).unwrap_or_default())
     }
 
     fn map(self, map: &'a MapLayout) -> Result<MapRef<'a>> {
-        let (at, length) = self.row(map.key.size + map.value.size)?;
+        let (at, length) = row(self.body, self.at, map.key.size + map.value.size)?;
         Ok(MapRef::entries(self.body, at, map, length))
-    }
-
-    /// Where the elements of a vector start, and how many there are; all of them lie in the body.
-    fn row(self, element_size: usize) -> Result<(usize, usize)> {
-        let offset = i32::from_le_bytes(read(self.body, self.at)?);
-        let length = u32::from_le_bytes(read(self.body, self.at + 4)?) as usize;
-        if length == 0 {
-            return Ok((self.at, 0));
-        }
-        if element_size == 0 {
-            return Err(Error::corrupt("a list repeats an element of no size"));
-        }
-        let bytes = length.checked_mul(element_size);
-        let at = reach(self.body, self.at, offset, bytes)
-            .ok_or_else(|| Error::corrupt("a list lies outside its record"))?;
-        Ok((at, length))
     }
 }

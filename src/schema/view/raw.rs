@@ -40,7 +40,7 @@ fn outside() -> Error {
 }
 
 #[inline]
-pub(super) fn read_scalar(scalar: Scalar, body: &[u8], at: usize) -> Result<ValueRef<'static>> {
+pub(crate) fn read_scalar(scalar: Scalar, body: &[u8], at: usize) -> Result<ValueRef<'static>> {
     Ok(match scalar {
         Scalar::Bool => match read(body, at)? {
             [0] => ValueRef::Bool(false),
@@ -82,7 +82,72 @@ pub(super) fn read_scalar(scalar: Scalar, body: &[u8], at: usize) -> Result<Valu
     })
 }
 
+/// Where the elements of the vector at `at` start, and how many there are; all of them lie in the body.
+pub(crate) fn row(body: &[u8], at: usize, element_size: usize) -> Result<(usize, usize)> {
+    let offset = i32::from_le_bytes(read(body, at)?);
+    let length = u32::from_le_bytes(read(body, at + 4)?) as usize;
+    if length == 0 {
+        return Ok((at, 0));
+    }
+    if element_size == 0 {
+        return Err(Error::corrupt("a list repeats an element of no size"));
+    }
+    let bytes = length.checked_mul(element_size);
+    let at = reach(body, at, offset, bytes)
+        .ok_or_else(|| Error::corrupt("a list lies outside its record"))?;
+    Ok((at, length))
+}
+
 impl Scalar {
+    /// How many bytes it takes.
+    pub(crate) fn size(self) -> usize {
+        match self {
+            Self::Bool | Self::U8 | Self::I8 => 1,
+            Self::U16 | Self::I16 => 2,
+            Self::U32 | Self::I32 | Self::F32 | Self::Char => 4,
+            Self::U64 | Self::I64 | Self::F64 | Self::Timestamp => 8,
+            Self::Duration => 12,
+            Self::U128 | Self::I128 | Self::Uuid => 16,
+        }
+    }
+
+    /// The smallest and the greatest integer, where it is the scalar of one. Of `u128` only what an
+    /// `i128` has as well.
+    fn integers(self) -> Option<(i128, i128)> {
+        Some(match self {
+            Self::U8 => (0, u8::MAX.into()),
+            Self::U16 => (0, u16::MAX.into()),
+            Self::U32 => (0, u32::MAX.into()),
+            Self::U64 => (0, u64::MAX.into()),
+            Self::U128 => (0, i128::MAX),
+            Self::I8 => (i8::MIN.into(), i8::MAX.into()),
+            Self::I16 => (i16::MIN.into(), i16::MAX.into()),
+            Self::I32 => (i32::MIN.into(), i32::MAX.into()),
+            Self::I64 => (i64::MIN.into(), i64::MAX.into()),
+            Self::I128 => (i128::MIN, i128::MAX),
+            _ => return None,
+        })
+    }
+
+    /// Whether it has every integer that the other one has.
+    pub(crate) fn has_all_of(self, other: Self) -> bool {
+        match (self.integers(), other.integers()) {
+            (Some((least, greatest)), Some((others_least, others_greatest))) => {
+                // The upper half of `u128` is in no other type.
+                let all = self == Self::U128 || other != Self::U128;
+                all && least <= others_least && greatest >= others_greatest
+            }
+            _ => false,
+        }
+    }
+
+    /// The little-endian bytes of an integer, of which the first [`size`](Scalar::size) are its, where it
+    /// has that integer.
+    pub(crate) fn integer_bytes(self, value: i128) -> Option<[u8; 16]> {
+        let (least, greatest) = self.integers()?;
+        (least <= value && value <= greatest).then(|| value.to_le_bytes())
+    }
+
     /// The integer of up to 64 bits that lies somewhere, where it is the scalar of one.
     #[inline]
     pub(crate) fn integer(self, slot: Slot<'_>) -> Result<Option<i128>> {
@@ -132,7 +197,7 @@ pub(crate) fn read_text_bytes(body: &[u8], at: usize) -> Result<&[u8]> {
     }
 }
 
-pub(super) const STRING_SIZE: usize = 8;
+pub(crate) const STRING_SIZE: usize = 8;
 
 /// Where `offset` leads from `from`, if all `bytes` bytes from there lie in the body.
 pub(super) fn reach(body: &[u8], from: usize, offset: i32, bytes: Option<usize>) -> Option<usize> {

@@ -1,0 +1,423 @@
+//! How are all records brought to the current version, at once and for good?
+
+use std::fmt::Write;
+use std::ops::ControlFlow;
+use std::time::Duration;
+
+use serde::{Deserialize, Serialize};
+
+use super::database::Database;
+use super::history::{Event, MigrationEvent, note};
+use super::index_build::change_stored;
+use crate::base::error::Context;
+use crate::base::{Error, Result, clock};
+use crate::codec::envelope::Envelope;
+use crate::codec::value::read::Node;
+use crate::collection::migrate::{Stepped, UnfitRecord, step};
+use crate::collection::tables::WritingTables;
+use crate::schema::catalog::{Migrated, Records, Shape};
+use crate::schema::json::to_value;
+use crate::schema::layout::Layout;
+use crate::schema::view::{Slot, ValueRef};
+use crate::store::{ALL, ReadTable, SYSTEM_TABLE};
+use crate::txn::read::ReadTx;
+use crate::txn::write::WriteTx;
+
+/// Choices for [`Database::migrate_with`].
+#[must_use = "these are choices only; give them to `migrate_with`"]
+#[derive(Default)]
+pub struct Migration<'p> {
+    collection: Option<String>,
+    set_aside: bool,
+    progress: Option<Box<OnProgress<'p>>>,
+}
+
+type OnProgress<'p> = dyn FnMut(&MigrationProgress) -> ControlFlow<()> + 'p;
+
+impl<'p> Migration<'p> {
+    /// All collections; a record that cannot be migrated ends it.
+    pub fn new() -> Self {
+        Self::default()
+    }
+
+    /// Only the collection of that name.
+    pub fn collection(mut self, name: impl Into<String>) -> Self {
+        self.collection = Some(name.into());
+        self
+    }
+
+    /// Takes a record out that the program's code fails on, and goes on. It becomes a document of the
+    /// collection `"{name}.quarantine"`: `{"_id": its encoded key, "version": .., "error": .., "record":
+    /// ..}`; [`undo_migration`](Database::undo_migration) puts it back as it was.
+    pub fn set_aside(mut self) -> Self {
+        self.set_aside = true;
+        self
+    }
+
+    /// Calls `progress` after each step, a transaction of at most 50,000 records or 16 MiB; `Break` ends
+    /// the migration there, and what was done stays.
+    pub fn on_progress(
+        mut self,
+        progress: impl FnMut(&MigrationProgress) -> ControlFlow<()> + 'p,
+    ) -> Self {
+        self.progress = Some(Box::new(progress));
+        self
+    }
+}
+
+impl std::fmt::Debug for Migration<'_> {
+    fn fmt(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
+        f.debug_struct("Migration")
+            .field("collection", &self.collection)
+            .field("set_aside", &self.set_aside)
+            .finish_non_exhaustive()
+    }
+}
+
+/// How far the migration of a collection is.
+#[derive(Clone, Debug, PartialEq, Eq)]
+#[non_exhaustive]
+pub struct MigrationProgress {
+    /// The name of the collection.
+    pub collection: String,
+    /// How many records were looked at, also by a run before that was interrupted.
+    pub seen: u64,
+    /// How many there are.
+    pub records: u64,
+    /// How many of them were rewritten.
+    pub migrated: u64,
+    /// How many were set aside.
+    pub set_aside: u64,
+}
+
+/// What a migration did.
+#[derive(Clone, Debug, Default, PartialEq, Eq)]
+#[non_exhaustive]
+pub struct MigrationReport {
+    /// How many records were rewritten.
+    pub records: u64,
+    /// How many were set aside.
+    pub set_aside: u64,
+    /// Whether the progress callback ended it.
+    pub cancelled: bool,
+    /// The collections that have records of earlier versions still, as the code that leads on from there
+    /// is not registered.
+    pub unregistered: Vec<String>,
+}
+
+/// The row of a migration that is under way.
+#[derive(Default, Serialize, Deserialize)]
+struct State {
+    /// The version that it leads to: another one begins anew.
+    to: u32,
+    /// The encoded key of the last record that was looked at.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    after: Option<Vec<u8>>,
+    seen: u64,
+    migrated: u64,
+    set_aside: u64,
+    /// How long the transactions before took.
+    millis: u64,
+}
+
+impl Database {
+    /// Rewrites every record of an earlier version under the current one of its collection. Nothing
+    /// changes for those who read: it saves converting each time, and [`MigrationReport`] says that no
+    /// record is in the way.
+    ///
+    /// Works in transactions of bounded size, between which others may write, and goes on where it was
+    /// interrupted, also by a crash. What is lost is kept for
+    /// [`undo_migration`](Database::undo_migration), until
+    /// [`forget_migration`](Database::forget_migration). Records keep their revisions.
+    ///
+    /// # Errors
+    /// [`NotMigrated`](crate::ErrorKind::NotMigrated) when the program's code fails on a record, naming it:
+    /// those before it are migrated.
+    pub fn migrate(&self) -> Result<MigrationReport> {
+        self.migrate_with(Migration::new())
+    }
+
+    /// Like [`migrate`](Database::migrate), with choices.
+    ///
+    /// # Errors
+    /// Those of `migrate`; [`NotFound`](crate::ErrorKind::NotFound) when there is no collection of the
+    /// name that was given.
+    pub fn migrate_with(&self, mut migration: Migration<'_>) -> Result<MigrationReport> {
+        let mut report = MigrationReport::default();
+        for name in self.to_be_migrated(migration.collection.as_deref(), &mut report)? {
+            self.migrate_collection(&name, &mut migration, &mut report)
+                .context(|| format!("migrate collection {name:?}"))?;
+            if report.cancelled {
+                break;
+            }
+        }
+        Ok(report)
+    }
+
+    fn to_be_migrated(
+        &self,
+        only: Option<&str>,
+        report: &mut MigrationReport,
+    ) -> Result<Vec<String>> {
+        let catalog = self.core.catalog();
+        if let Some(name) = only {
+            let found = catalog.find(name);
+            found.ok_or_else(|| no_such_collection(name))?.1.records()?;
+        }
+        let all = catalog.members().iter();
+        let pending = all
+            .filter_map(|member| member.records().ok())
+            .filter(|info| info.upgrades.are_pending())
+            .filter(|info| only.is_none_or(|name| info.name == name));
+        let mut names = Vec::new();
+        for info in pending {
+            if info.upgrades.without_code().next().is_some() {
+                report.unregistered.push(info.name.clone());
+            } else {
+                names.push(info.name.clone());
+            }
+        }
+        Ok(names)
+    }
+
+    /// Migrates a collection where the code for it may fail, and sets aside what it fails on.
+    pub(super) fn set_aside_unfit(&self, name: &str) -> Result<()> {
+        let catalog = self.core.catalog();
+        let pending = match catalog.find(name) {
+            Some((_, member)) => member.records()?.upgrades.are_by_code(),
+            None => false,
+        };
+        if pending {
+            self.migrate_with(Migration::new().collection(name).set_aside())?;
+        }
+        Ok(())
+    }
+
+    fn migrate_collection(
+        &self,
+        name: &str,
+        migration: &mut Migration<'_>,
+        report: &mut MigrationReport,
+    ) -> Result<()> {
+        loop {
+            let set_aside = migration.set_aside;
+            let Some((progress, done)) =
+                self.write(|tx| migrate_step(tx, name, set_aside, report))?
+            else {
+                return Ok(());
+            };
+            let told = migration.progress.as_mut().map(|tell| tell(&progress));
+            if done {
+                return Ok(());
+            }
+            if told.is_some_and(|told| told.is_break()) {
+                report.cancelled = true;
+                return Ok(());
+            }
+        }
+    }
+}
+
+/// One step; says how far it is, and whether it was the last. `None` where there is nothing to do.
+fn migrate_step(
+    tx: &WriteTx,
+    name: &str,
+    set_aside: bool,
+    report: &mut MigrationReport,
+) -> Result<Option<(MigrationProgress, bool)>> {
+    let began = clock::instant();
+    let catalog = tx.catalog();
+    let Some((_, member)) = catalog.find(name) else {
+        return Ok(None);
+    };
+    let info = member.records()?;
+    if !info.upgrades.are_pending() {
+        return Ok(None);
+    }
+    let mut state = read_state(tx, info)?;
+    tx.mark_changed();
+    let mut tables = WritingTables::open(tx.transaction()?, info)?;
+    let after = state.after.as_deref();
+    let options = tx.core.body_options(info);
+    let check = |body: &[u8]| match &info.shape {
+        Shape::Typed(_) => Ok(()),
+        Shape::Documents(documents) => documents.check(body),
+    };
+    let Stepped {
+        after,
+        seen,
+        migrated,
+        unfit,
+    } = step(&mut tables, info, after, options, set_aside, &check)?;
+    let records = ReadTable::Writing(&tables.records).len()?;
+    drop(tables);
+    set_apart(tx, info, &unfit)?;
+    let unfit = unfit.len() as u64;
+    state.seen += seen;
+    state.migrated += migrated;
+    state.set_aside += unfit;
+    let took = clock::instant().duration_since(began);
+    state.millis += u64::try_from(took.as_millis()).unwrap_or(u64::MAX);
+    report.records += migrated;
+    report.set_aside += unfit;
+    let progress = MigrationProgress {
+        collection: info.name.clone(),
+        seen: state.seen,
+        records,
+        migrated: state.migrated,
+        set_aside: state.set_aside,
+    };
+    match after {
+        Some(key) => {
+            state.after = Some(key);
+            write_state(tx, info, Some(&state))?;
+            Ok(Some((progress, false)))
+        }
+        None => {
+            finish(tx, info, &state)?;
+            Ok(Some((progress, true)))
+        }
+    }
+}
+
+/// No record is of an earlier version any more.
+fn finish(tx: &WriteTx, info: &Records, state: &State) -> Result<()> {
+    write_state(tx, info, None)?;
+    let current = info.upgrades.current;
+    let oldest = info.upgrades.oldest();
+    change_stored(tx, info, |kind| {
+        if let Some(migrated) = kind.state_mut() {
+            *migrated = Migrated {
+                oldest: current,
+                ..*migrated
+            };
+        }
+    })?;
+    let now = clock::instant();
+    let event = Event {
+        what: MigrationEvent::Migrated,
+        from: oldest,
+        to: current,
+        records: state.migrated,
+        set_aside: state.set_aside,
+        began: now
+            .checked_sub(Duration::from_millis(state.millis))
+            .unwrap_or(now),
+    };
+    note(tx, info, &event)
+}
+
+/// Makes documents of the records that were taken out.
+fn set_apart(tx: &WriteTx, info: &Records, unfit: &[UnfitRecord]) -> Result<()> {
+    if unfit.is_empty() {
+        return Ok(());
+    }
+    let mut quarantine = tx.documents(&quarantine(&info.name))?;
+    for record in unfit {
+        let mut document = serde_json::Map::new();
+        let id = id_of(&record.key);
+        document.insert("_id".into(), id.as_str().into());
+        document.insert("version".into(), record.version.into());
+        document.insert("error".into(), told(&record.error).into());
+        document.insert("record".into(), shown(info, record)?);
+        quarantine.put(id.as_str(), serde_json::Value::Object(document))?;
+    }
+    Ok(())
+}
+
+/// The name of the collection of what was set aside.
+pub(super) fn quarantine(collection: &str) -> String {
+    format!("{collection}.quarantine")
+}
+
+/// The `_id` of a record that was set aside: the bytes of its key, in hexadecimal.
+pub(super) fn id_of(key: &[u8]) -> String {
+    let mut digits = String::with_capacity(2 * key.len());
+    for byte in key {
+        // Nothing is written to that could fail.
+        let _ = write!(digits, "{byte:02x}");
+    }
+    digits
+}
+
+/// An error with all that lies beneath it.
+fn told(error: &Error) -> String {
+    let mut text = error.to_string();
+    let mut source = std::error::Error::source(error);
+    while let Some(cause) = source {
+        text.push_str(": ");
+        text.push_str(&cause.to_string());
+        source = cause.source();
+    }
+    text
+}
+
+/// A record as JSON, as it is under its own version.
+fn shown(info: &Records, record: &UnfitRecord) -> Result<serde_json::Value> {
+    let bytes = record.body.len();
+    match &info.shape {
+        Shape::Documents(_) => to_value(ValueRef::of_node(Node::root(&record.body))?, bytes),
+        Shape::Typed(typed) => {
+            let layout = Layout::of_record(typed.version(record.version)?)?;
+            to_value(Slot::record(&record.body, &layout)?, bytes)
+        }
+    }
+}
+
+fn state_row(info: &Records) -> Vec<u8> {
+    [b"migrate/".as_slice(), &info.id.to_be_bytes()].concat()
+}
+
+fn read_state(tx: &WriteTx, info: &Records) -> Result<State> {
+    let system = tx.transaction()?.open_table(SYSTEM_TABLE)?;
+    let current = info.upgrades.current;
+    let state = match ReadTable::Writing(&system).peek(&state_row(info))? {
+        Some(row) => serde_json::from_slice(&row).map_err(|error| {
+            Error::corrupt("the row of a migration that is under way is damaged").because(error)
+        })?,
+        None => State::default(),
+    };
+    if state.to == current {
+        return Ok(state);
+    }
+    Ok(State {
+        to: current,
+        ..State::default()
+    })
+}
+
+/// Notes how far the migration of a collection is; `None` where none is under way.
+fn write_state(tx: &WriteTx, info: &Records, state: Option<&State>) -> Result<()> {
+    let row = state.map(serde_json::to_vec).transpose();
+    let row = row.map_err(|error| Error::invalid("a state cannot be written").because(error))?;
+    let mut system = tx.transaction()?.open_table(SYSTEM_TABLE)?;
+    system.change(&state_row(info), row.as_deref())?;
+    Ok(())
+}
+
+/// Begins a migration that is under way anew: records of earlier versions came to be behind it.
+pub(super) fn begin_anew(tx: &WriteTx, info: &Records) -> Result<()> {
+    write_state(tx, info, None)
+}
+
+/// The key of a record of that version or an earlier one.
+pub(super) fn first_up_to(tx: &ReadTx, name: &str, version: u32) -> Result<Option<Vec<u8>>> {
+    let Some((slot, member)) = tx.catalog().find(name) else {
+        return Ok(None);
+    };
+    let info = member.records()?;
+    for record in tx.tables(slot, info)?.records().range(ALL)? {
+        let (key, stored) = record?;
+        if Envelope::decode(&stored)?.0.version <= version {
+            return Ok(Some(key.to_vec()));
+        }
+    }
+    Ok(None)
+}
+
+pub(super) fn no_such_collection(name: &str) -> Error {
+    Error::new(
+        crate::base::ErrorKind::NotFound,
+        format!("there is no collection {name:?}"),
+    )
+}

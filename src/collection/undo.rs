@@ -1,0 +1,181 @@
+//! What did a migration overwrite? The bodies of older versions that held more than what took their place:
+//! they go into the collection's undo table in the same transaction, whoever overwrites them.
+//!
+//! ```text
+//! TABLE "u{id}"         version that it became (u32, big-endian) ++ primary key -> envelope and body as
+//!                       they lay in the table of the records
+//! ```
+//! These bytes are frozen.
+
+use std::ops::Bound;
+
+use super::body::{Body, BodyOptions, seal};
+use super::read::of_record;
+use super::tables::WritingTables;
+use crate::base::{Error, Result};
+use crate::codec::envelope::Envelope;
+use crate::schema::catalog::Records;
+use crate::schema::upgrade::WayBack;
+use crate::store::{ALL, Bytes, ReadTable, WriteTable};
+
+/// The key in the undo table of what became a record of that version.
+pub(crate) fn undo_key(version: u32, key: &[u8]) -> Vec<u8> {
+    [&version.to_be_bytes(), key].concat()
+}
+
+/// Keeps what is overwritten, if anything is.
+pub(crate) fn keep_overwritten(
+    undo: &mut WriteTable<'_>,
+    info: &Records,
+    key: &[u8],
+    overwritten: Option<&[u8]>,
+) -> Result<()> {
+    if let Some(overwritten) = overwritten {
+        undo.change(&undo_key(info.upgrades.current, key), Some(overwritten))?;
+    }
+    Ok(())
+}
+
+/// Forgets what a record was before: it was removed.
+pub(crate) fn forget_overwritten(
+    undo: &mut WriteTable<'_>,
+    info: &Records,
+    key: &[u8],
+) -> Result<()> {
+    for version in info.upgrades.versions() {
+        undo.change(&undo_key(version, key), None)?;
+    }
+    Ok(())
+}
+
+/// How many records are rewritten at once.
+const BATCH: usize = 1_000;
+
+/// Takes every record back to the version that the way leads to, and forgets what it was for. Gives how
+/// many were rewritten, and the keys of those that were put back after they had been set aside.
+pub(crate) fn restore(
+    tables: &mut WritingTables<'_>,
+    info: &Records,
+    way: &WayBack,
+    options: BodyOptions,
+) -> Result<(u64, Vec<Vec<u8>>)> {
+    let change = tables.transaction.begin_change();
+    let mut restored = 0;
+    let mut after: Option<Vec<u8>> = None;
+    loop {
+        let mut batch = Vec::new();
+        let mut last = None;
+        let bounds = match &after {
+            Some(key) => (Bound::Excluded(key.as_slice()), Bound::Unbounded),
+            None => ALL,
+        };
+        for record in ReadTable::Writing(&tables.records).range(bounds)? {
+            let (key, stored) = record?;
+            let earlier = earlier(tables.undo.as_deref(), info, way, &key, stored, options);
+            if let Some(stored) = earlier.map_err(|error| of_record(error, info, &key))? {
+                batch.push((key.to_vec(), stored));
+            }
+            if batch.len() == BATCH {
+                last = Some(key.to_vec());
+                break;
+            }
+        }
+        for (key, stored) in &batch {
+            tables.records.change(key, Some(stored))?;
+            if let Some(undo) = &mut tables.undo {
+                for version in way.undone() {
+                    undo.change(&undo_key(version, key), None)?;
+                }
+            }
+        }
+        restored += batch.len() as u64;
+        match last {
+            Some(key) => after = Some(key),
+            None => break,
+        }
+    }
+    let put_back = put_back(tables, way)?;
+    change.finish();
+    Ok((restored, put_back))
+}
+
+/// What a record is to be at the end of the way back; `None` where it stays as it is.
+fn earlier(
+    undo: Option<&WriteTable<'_>>,
+    info: &Records,
+    way: &WayBack,
+    key: &[u8],
+    stored: Bytes<'_>,
+    options: BodyOptions,
+) -> Result<Option<Vec<u8>>> {
+    let body = Body::open_as_it_is(stored)?;
+    let Envelope {
+        version,
+        revision,
+        expires,
+        ..
+    } = body.envelope;
+    if version <= way.target {
+        return Ok(None);
+    }
+    let mut before = None;
+    for version in way.undone() {
+        if before.is_none()
+            && let Some(undo) = undo
+        {
+            before = ReadTable::Writing(undo).peek(&undo_key(version, key))?;
+        }
+    }
+    let stored = before.as_ref().map(|before| before.to_vec());
+    let before = before.map(Body::open_as_it_is).transpose()?;
+    let before = before
+        .as_ref()
+        .map(|before| (before.envelope, before.bytes()));
+    if let (Some(stored), Some((envelope, earlier))) = (stored, before) {
+        let untouched = envelope.revision == revision
+            || (version == info.upgrades.current
+                && way.unchanged(body.bytes(), (envelope.version, earlier))?);
+        if untouched {
+            return Ok(Some(stored));
+        }
+    }
+    let before = before.map(|(envelope, body)| (envelope.version, body));
+    let earlier = way.take(version, body.bytes(), before)?;
+    let mut new = Vec::with_capacity(earlier.len() + 16);
+    seal(way.target, revision, expires, options, &mut new, |out| {
+        out.extend_from_slice(&earlier);
+        Ok(())
+    })?;
+    Ok(Some(new))
+}
+
+/// Puts back what was set aside; gives the keys. All other rows of the versions that are undone are gone
+/// by now.
+fn put_back(tables: &mut WritingTables<'_>, way: &WayBack) -> Result<Vec<Vec<u8>>> {
+    let Some(undo) = &mut tables.undo else {
+        return Ok(Vec::new());
+    };
+    let mut keys = Vec::new();
+    for version in way.undone() {
+        let prefix = version.to_be_bytes();
+        loop {
+            let lower = undo_key(version, &[]);
+            let row = ReadTable::Writing(undo)
+                .range((Bound::Included(lower.as_slice()), Bound::Unbounded))?
+                .next()
+                .transpose()?
+                .map(|(row, stored)| (row.to_vec(), stored.to_vec()));
+            let Some((row, stored)) = row else { break };
+            let Some(key) = row.strip_prefix(&prefix).map(<[u8]>::to_vec) else {
+                break;
+            };
+            if ReadTable::Writing(&tables.records).peek(&key)?.is_some() {
+                return Err(Error::corrupt("a record that was set aside is there"));
+            }
+            tables.records.change(&key, Some(&stored))?;
+            undo.change(&row, None)?;
+            keys.push(key);
+        }
+    }
+    Ok(keys)
+}

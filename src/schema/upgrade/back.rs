@@ -1,0 +1,181 @@
+//! How does a later version become the earlier one again? The plan of a conversion read backwards: renames
+//! and widenings are undone, what was added is dropped, and what was lost is taken from the record as it
+//! was before.
+
+use super::compile::{
+    default_of, folded, numbered, offsets, push_plan, scalars, size, size_of_fields, unchanged,
+};
+use super::conversion::{
+    Conversion, Convert, Elements, FieldPlan, Origin, Otherwise, Unchanged, VariantPlan,
+};
+use super::sources::sources;
+use crate::base::{Error, Result};
+use crate::schema::layout::{Layout, Scalar};
+use crate::schema::types::{FieldType, RecordType, Type, VariantType};
+
+/// The plan that leads from `new` back to `old`; `None` where `new` does not follow from it without code.
+pub(crate) fn plan_back(old: &RecordType, new: &RecordType) -> Result<Option<Conversion>> {
+    let fields = fields_back(&old.fields, &new.fields, 0, Some(Inline::default()))?;
+    let layout = Layout::of_record(old)?;
+    Ok(Some(Conversion {
+        from: Layout::of_record(new)?,
+        fields: match fields {
+            Some(fields) => fields,
+            None => return Ok(None),
+        },
+        size: layout.size,
+        before: Some(layout),
+    }))
+}
+
+/// Where something lies in a record, counted from its start: in the earlier one, and in the later.
+#[derive(Clone, Copy, Default)]
+struct Inline {
+    old: usize,
+    new: usize,
+}
+
+/// The plans of the fields of an earlier struct or variant. `inline` is where it lies in the record, if
+/// that is always the same place.
+fn fields_back(
+    old: &[FieldType],
+    new: &[FieldType],
+    start: usize,
+    inline: Option<Inline>,
+) -> Result<Option<Vec<FieldPlan>>> {
+    let from = offsets(new, start)?;
+    let sources = sources(old, new);
+    let mut plans = Vec::new();
+    for ((i, field), to) in old.iter().enumerate().zip(offsets(old, start)?) {
+        let later = sources.iter().position(|source| *source == Some(i));
+        let later = later.and_then(|at| new.get(at).zip(from.get(at)));
+        let Some((later, from)) = later else {
+            let before = inline.map(|inline| inline.old + to);
+            plans.push(lost_field(field, to, before)?);
+            continue;
+        };
+        let here = inline.map(|inline| Inline {
+            old: inline.old + to,
+            new: inline.new + from,
+        });
+        let Some(convert) = value_back(&field.ty, &later.ty, here)? else {
+            return Ok(None);
+        };
+        match here {
+            // What lies inline is looked at field by field.
+            Some(here) if convert.lacks() && !matches!(convert, Convert::Fields(_)) => {
+                plans.push(FieldPlan {
+                    to,
+                    convert,
+                    origin: Origin::Unchanged(Box::new(Unchanged {
+                        from: *from,
+                        from_root: here.new,
+                        layout: Layout::of_type(&later.ty)?,
+                        before: here.old,
+                        copy: unchanged(&field.ty)?,
+                    })),
+                });
+            }
+            _ => push_plan(&mut plans, to, *from, convert),
+        }
+    }
+    Ok(Some(plans))
+}
+
+/// The plan of a field that the later version does not have.
+fn lost_field(field: &FieldType, to: usize, before: Option<usize>) -> Result<FieldPlan> {
+    let otherwise = match default_of(field)? {
+        Some((body, at)) => Otherwise::Default(body, at),
+        None if matches!(field.ty, Type::Option(_)) => Otherwise::None,
+        None => Otherwise::Nowhere(field.name.clone()),
+    };
+    let origin = match (before, otherwise) {
+        (Some(at), otherwise) => Origin::Before(at, Box::new(otherwise)),
+        (None, Otherwise::None) => Origin::Nothing,
+        (None, Otherwise::Default(body, at)) => Origin::Default(body, at),
+        (None, Otherwise::Nowhere(name)) => Origin::Nowhere(name),
+    };
+    Ok(FieldPlan {
+        to,
+        convert: unchanged(&field.ty)?,
+        origin,
+    })
+}
+
+/// The plan of a value, `None` where the later does not follow from the earlier without code.
+fn value_back(old: &Type, new: &Type, inline: Option<Inline>) -> Result<Option<Convert>> {
+    Ok(match (old, new) {
+        (Type::Option(old), Type::Option(new)) => {
+            value_back(old, new, None)?.map(|inner| match inner {
+                Convert::Copy(size) => Convert::Copy(size + 1),
+                inner => Convert::Option(Box::new(inner)),
+            })
+        }
+        (old, Type::Option(new)) => {
+            value_back(old, new, None)?.map(|inner| Convert::Unwrap(Box::new(inner)))
+        }
+        (Type::List(old), Type::List(new)) => {
+            elements_back(old, new)?.map(|elements| Convert::List(Box::new(elements)))
+        }
+        (Type::Array(old, length), Type::Array(new, new_length)) if length == new_length => {
+            let length = *length as usize;
+            elements_back(old, new)?.map(|elements| elements.repeated(length))
+        }
+        (Type::Map(key, value), Type::Map(new_key, new_value)) => {
+            let keys = elements_back(key, new_key)?;
+            let Some((keys, values)) = keys.zip(elements_back(value, new_value)?) else {
+                return Ok(None);
+            };
+            let (from, to) = (keys.from + values.from, keys.to + values.to);
+            let (value_to, value_from) = (keys.to, keys.from);
+            let mut plans = Vec::new();
+            push_plan(&mut plans, 0, 0, keys.convert);
+            push_plan(&mut plans, value_to, value_from, values.convert);
+            let convert = folded(plans, to);
+            Some(Convert::List(Box::new(Elements { convert, from, to })))
+        }
+        (Type::Tuple(old), Type::Tuple(new)) if old.len() == new.len() => {
+            let (old, new) = (numbered(old), numbered(new));
+            let fields = fields_back(&old, &new, 0, inline)?;
+            let size = size_of_fields(&old)?;
+            fields.map(|fields| folded(fields, size))
+        }
+        (Type::Struct(old), Type::Struct(new)) => {
+            let size = size_of_fields(old)?;
+            fields_back(old, new, 0, inline)?.map(|fields| folded(fields, size))
+        }
+        (Type::Enum(old), Type::Enum(new)) => variants_back(old, new)?,
+        (Type::String, Type::String) => Some(Convert::Text),
+        (old, Type::List(new)) => {
+            elements_back(old, new)?.map(|elements| Convert::Only(Box::new(elements)))
+        }
+        _ => match scalars(old, new)? {
+            Some((old, new)) if old == new => Some(Convert::Copy(old.size())),
+            Some((old, new)) if new.has_all_of(old) => Some(Convert::Integer(new, old)),
+            Some((Scalar::F32, Scalar::F64)) => Some(Convert::Narrow),
+            _ => None,
+        },
+    })
+}
+
+fn elements_back(old: &Type, new: &Type) -> Result<Option<Elements>> {
+    let (from, to) = (size(new)?, size(old)?);
+    let convert = value_back(old, new, None)?;
+    Ok(convert.map(|convert| Elements { convert, from, to }))
+}
+
+fn variants_back(old: &[VariantType], new: &[VariantType]) -> Result<Option<Convert>> {
+    let mut plans = Vec::new();
+    for (after, source) in new.iter().zip(sources(old, new)) {
+        let Some((position, before)) = source.and_then(|i| Some((i, old.get(i)?))) else {
+            plans.push(None);
+            continue;
+        };
+        let Some(fields) = fields_back(&before.fields, &after.fields, 1, None)? else {
+            return Ok(None);
+        };
+        let tag = u8::try_from(position).map_err(|_| Error::corrupt("more than 256 variants"))?;
+        plans.push(Some(VariantPlan { tag, fields }));
+    }
+    Ok(Some(Convert::Variants(plans)))
+}

@@ -1,0 +1,220 @@
+//! The way back: what was lost is there again, what was written since is not lost.
+
+use larder::{ErrorKind, MigrationEvent};
+
+use super::cities::{first, found, second, third, v1, v2, v3, whole};
+use crate::support::{TestDb, db, kind};
+
+fn all_first(db: &TestDb, count: u64) {
+    db.register::<v1::City>().unwrap();
+    let tx = db.read().unwrap();
+    let cities = tx.collection::<v1::City>().unwrap();
+    for id in 1..=count {
+        assert_eq!(cities.get_owned(id).unwrap(), Some(first(id)));
+    }
+    assert_eq!(
+        cities
+            .by(v1::City::BY_POP)
+            .range(2000..=2000)
+            .unwrap()
+            .count(),
+        1
+    );
+}
+
+#[test]
+fn a_migration_is_undone_whether_it_was_lazy_or_eager() {
+    for migrated in [0, 1, 2] {
+        let db = db();
+        found(&db, 8);
+        db.register::<v2::City>().unwrap();
+        match migrated {
+            // Some lazily, by being written as they were.
+            1 => {
+                for id in [2, 3] {
+                    db.write(|tx| tx.collection::<v2::City>()?.put(&second(id)).map(drop))
+                        .unwrap();
+                }
+            }
+            2 => assert_eq!(db.migrate().unwrap().records, 8),
+            _ => {}
+        }
+        let rewritten = db.undo_migration::<v2::City>().unwrap();
+        assert_eq!(rewritten, [0, 2, 8][migrated]);
+        all_first(&db, 8);
+        let last = db.migration_history().unwrap().pop().unwrap();
+        assert_eq!(
+            (last.event, last.from, last.to),
+            (MigrationEvent::Undone, 2, 1)
+        );
+        // There and back again.
+        db.register::<v2::City>().unwrap();
+        db.migrate().unwrap();
+        let db = db.reopen_with(|builder| builder.register::<v2::City>());
+        assert_eq!(db.undo_migration::<v2::City>().unwrap(), 8);
+        all_first(&db, 8);
+    }
+}
+
+#[test]
+fn what_was_written_since_is_converted_back_with_what_was_lost() {
+    let db = db();
+    found(&db, 4);
+    db.register::<v2::City>().unwrap();
+    db.migrate().unwrap();
+    db.write(|tx| {
+        let mut cities = tx.collection::<v2::City>()?;
+        cities.update(2, |city| {
+            city.name = "Another name".to_owned();
+            city.population = 99;
+            city.zone = "is lost".to_owned();
+            city.place.north = 9.25;
+        })?;
+        cities.remove(3).map(drop)
+    })
+    .unwrap();
+    db.undo_migration::<v2::City>().unwrap();
+    db.register::<v1::City>().unwrap();
+    let tx = db.read().unwrap();
+    let cities = tx.collection::<v1::City>().unwrap();
+    let mut changed = first(2);
+    changed.name = "Another name".to_owned();
+    changed.pop = 99;
+    changed.place.lat = 9.25;
+    // Its sisters lost something within a list, and nobody has changed that list.
+    assert_eq!(cities.get_owned(2).unwrap(), Some(changed));
+    assert_eq!(cities.get_owned(3).unwrap(), None);
+    assert_eq!(cities.get_owned(4).unwrap(), Some(first(4)));
+}
+
+#[test]
+fn what_has_no_counterpart_stops_the_way_back_and_nothing_is_changed() {
+    type Change = fn(&mut v2::City);
+    let changes: [(Change, &str); 4] = [
+        (|city| city.population = u64::MAX, "18446744073709551615"),
+        (|city| city.kind = v2::Kind::Hamlet, "variant"),
+        (|city| city.aliases.push("more".to_owned()), "2 elements"),
+        (|city| city.place.north = 0.1, "0.1"),
+    ];
+    for (change, told) in changes {
+        let db = db();
+        found(&db, 3);
+        db.register::<v2::City>().unwrap();
+        db.migrate().unwrap();
+        db.write(|tx| tx.collection::<v2::City>()?.update(3, change))
+            .unwrap();
+        let error = db.undo_migration::<v2::City>().unwrap_err();
+        assert_eq!(error.kind(), ErrorKind::NotMigrated);
+        let text = error.to_string();
+        assert!(text.contains(told) && text.contains("\\x03"), "{text}");
+        let tx = db.read().unwrap();
+        let cities = tx.collection::<v2::City>().unwrap();
+        assert_eq!(cities.get_owned(2).unwrap(), Some(second(2)));
+        assert_eq!(
+            cities
+                .by(v2::City::BY_ZONE)
+                .range("UTC"..="UTC")
+                .unwrap()
+                .count(),
+            3
+        );
+    }
+    // What was inserted since never had a mayor.
+    let db = db();
+    found(&db, 3);
+    db.register::<v2::City>().unwrap();
+    db.write(|tx| tx.collection::<v2::City>()?.insert(&second(9)))
+        .unwrap();
+    let error = db.undo_migration::<v2::City>().unwrap_err();
+    assert!(error.to_string().contains("`mayor`"), "{error}");
+}
+
+#[test]
+fn code_leads_back_with_what_was_before() {
+    let db = db();
+    db.register::<v2::City>().unwrap();
+    db.write(|tx| {
+        let mut cities = tx.collection::<v2::City>()?;
+        for id in 1..=3 {
+            cities.insert(&second(id))?;
+        }
+        Ok::<_, larder::Error>(())
+    })
+    .unwrap();
+    db.register::<v3::City>().unwrap();
+    db.migrate().unwrap();
+    db.write(|tx| {
+        let mut cities = tx.collection::<v3::City>()?;
+        cities.update(2, |city| city.thousands = 50)?;
+        cities.insert(&third(7))
+    })
+    .unwrap();
+    assert_eq!(db.undo_migration::<v3::City>().unwrap(), 4);
+    db.register::<v2::City>().unwrap();
+    let tx = db.read().unwrap();
+    let cities = tx.collection::<v2::City>().unwrap();
+    assert_eq!(cities.get_owned(1).unwrap(), Some(second(1)));
+    let changed = v2::City {
+        population: 50_000,
+        ..second(2)
+    };
+    assert_eq!(cities.get_owned(2).unwrap(), Some(changed));
+    assert_eq!(cities.get_owned(7).unwrap().unwrap().zone, "back");
+    drop(cities);
+    drop(tx);
+    assert_eq!(
+        kind(db.undo_migration::<v3::City>()),
+        ErrorKind::NotRegistered
+    );
+    assert_eq!(kind(db.undo_migration::<v2::City>()), ErrorKind::NotFound);
+}
+
+/// The last version was reached in one leap, and undone it is in one.
+#[test]
+fn a_leap_is_undone_in_one() {
+    let db = db();
+    found(&db, 6);
+    db.register::<whole::City>().unwrap();
+    db.migrate().unwrap();
+    let db = db.reopen_with(|builder| builder.register::<whole::City>());
+    assert_eq!(db.undo_migration::<whole::City>().unwrap(), 6);
+    all_first(&db, 6);
+}
+
+#[test]
+fn what_is_forgotten_does_not_come_back() {
+    let db = db();
+    found(&db, 5);
+    db.register::<v2::City>().unwrap();
+    db.migrate().unwrap();
+    db.write(|tx| tx.collection::<v2::City>()?.remove(5).map(drop))
+        .unwrap();
+    // With the record went what it was.
+    assert_eq!(db.forget_migration("cities").unwrap(), 4);
+    assert_eq!(db.forget_migration("cities").unwrap(), 0);
+    let last = db.migration_history().unwrap().pop().unwrap();
+    assert_eq!((last.event, last.records), (MigrationEvent::Forgotten, 4));
+    let error = db.undo_migration::<v2::City>().unwrap_err();
+    assert_eq!(error.kind(), ErrorKind::NotMigrated);
+    assert!(error.to_string().contains("`mayor`"), "{error}");
+    assert_eq!(kind(db.forget_migration("nothing")), ErrorKind::NotFound);
+}
+
+#[test]
+fn a_cleared_collection_is_undone_as_an_empty_one() {
+    let db = db();
+    found(&db, 5);
+    db.register::<v2::City>().unwrap();
+    db.migrate().unwrap();
+    db.write(|tx| tx.collection::<v2::City>()?.clear()).unwrap();
+    assert_eq!(db.undo_migration::<v2::City>().unwrap(), 0);
+    db.register::<v1::City>().unwrap();
+    assert!(
+        db.read()
+            .unwrap()
+            .collection::<v1::City>()
+            .unwrap()
+            .is_empty()
+            .unwrap()
+    );
+}

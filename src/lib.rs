@@ -97,9 +97,13 @@ pub use uuid;
 #[doc = include_str!("../README.md")]
 pub struct Readme;
 
-#[doc(hidden)]
-#[cfg(feature = "testing")]
-pub use api::testing;
+/// What helps the tests of an application.
+pub mod testing {
+    pub use crate::api::golden;
+    #[doc(hidden)]
+    #[cfg(feature = "testing")]
+    pub use crate::api::testing::*;
+}
 
 #[doc(hidden)]
 pub mod __private {

@@ -18,6 +18,7 @@ mod damage;
 mod documents;
 mod encryption;
 mod full;
+mod golden;
 mod keys;
 mod limits;
 mod macros;

@@ -17,6 +17,7 @@ mod documents_of;
 mod encryption;
 mod explain;
 mod filter;
+pub mod golden;
 mod history;
 mod index;
 mod index_build;
@@ -35,7 +36,7 @@ mod scrub;
 mod select;
 mod sort;
 #[cfg(feature = "testing")]
-pub mod testing;
+pub(crate) mod testing;
 #[cfg(test)]
 mod tests;
 mod timestamp;

@@ -1,7 +1,7 @@
 //! What does it cost to change one's mind? `cargo bench --bench migrations` prints, in one run:
 //!
-//! - migrating a million records (a field renamed, a field added) against loading the same records, both
-//!   in records a second, and the most memory that each held;
+//! - migrating a million records (a field renamed, a field added) against loading the same records, and
+//!   undoing it, in records a second, and the most memory that each held;
 //! - reading a record of the old version against reading one of the current version: a view, the owned
 //!   record, one field, and all of them one after the other.
 
@@ -127,8 +127,17 @@ fn migrate() -> Result<()> {
         speed(migrated)
     );
     println!(
-        "migrate has {:.2} of the speed of load   target 0.5\n",
+        "migrate has {:.2} of the speed of load   target 0.5",
         speed(migrated) / speed(loaded)
+    );
+    reset_peak();
+    let began = Instant::now();
+    assert_eq!(db.undo_migration::<new::City>()?, RECORDS);
+    let undone = began.elapsed();
+    println!(
+        "undo      {:6.3} M/s, at most {} MiB\n",
+        speed(undone),
+        peak()
     );
     Ok(())
 }

@@ -64,7 +64,7 @@ pub use api::{
     Operand, PathIndex, PlannedStep, Problem, Projected, Query, QueryIter, Readable, Selected,
     Selection, Sum, Unlock, ValuePath, View,
 };
-pub use base::{CommitId, Error, ErrorKind, Result};
+pub use base::{CommitId, Error, ErrorKind, Result, SchemaVersions};
 pub use codec::key::folded::Folded;
 pub use codec::key::{AsKey, DocumentKey, Key, KeyPrefix, KeyRange, KeyReader, Reverse, Starting};
 pub use codec::timestamp::Timestamp;

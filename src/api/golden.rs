@@ -41,7 +41,7 @@
 //! ```
 //!
 //! Both the file, `version-2.larder`, and what the program reads of it now, `version-2.jsonl`, belong in
-//! the repository. When a later version reads something else, the check fails and tells the first line that
+//! the repository: see to it that no `.gitignore` leaves them out. When a later version reads something else, the check fails and tells the first line that
 //! differs; with `LARDER_GOLDEN=overwrite` in the environment it writes what is read now, and the
 //! difference is there to be reviewed.
 
@@ -74,12 +74,23 @@ impl Golden {
     /// already, nothing is done: what was kept never changes.
     ///
     /// # Errors
-    /// Those of `make`, after which nothing is kept; [`Io`](crate::ErrorKind::Io) when the file cannot be
+    /// Those of `make`, after which nothing is kept; [`NotFound`](crate::ErrorKind::NotFound) when the file is
+    /// gone that `{name}.jsonl` was read of; [`Io`](crate::ErrorKind::Io) when the file cannot be
     /// put in its place.
     pub fn keep(&self, name: &str, make: impl FnOnce(&Path) -> Result<()>) -> Result<()> {
         let path = self.directory.join(format!("{name}.{EXTENSION}"));
         if path.exists() {
             return Ok(());
+        }
+        if path.with_extension(READ).exists() {
+            return Err(Error::new(
+                ErrorKind::NotFound,
+                format!(
+                    "{} is gone, but what was read of it is kept: bring it back, and see whether the \
+                     repository ignores such files; to make it anew, remove both",
+                    path.display()
+                ),
+            ));
         }
         let scratch = Scratch::new(name)?;
         make(&scratch.file).context(|| format!("make the golden file {name:?}"))?;
@@ -122,6 +133,9 @@ impl Golden {
 
 const EXTENSION: &str = "larder";
 
+/// The extension of what is read of a file.
+const READ: &str = "jsonl";
+
 fn check_file(path: &Path, open: &impl Fn(&Path) -> Result<Database>) -> Result<()> {
     let name = path.file_stem().unwrap_or_default().to_string_lossy();
     let scratch = Scratch::new(&name)?;
@@ -135,7 +149,7 @@ fn check_file(path: &Path, open: &impl Fn(&Path) -> Result<Database>) -> Result<
         return Err(Error::corrupt(report.to_string()));
     }
     db.close()?;
-    let kept = path.with_extension("jsonl");
+    let kept = path.with_extension(READ);
     let overwrite = std::env::var_os("LARDER_GOLDEN").is_some_and(|value| value == "overwrite");
     if overwrite || !kept.exists() {
         return fs::write(&kept, read).map_err(|error| failed("write", &kept, error));

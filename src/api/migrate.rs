@@ -10,12 +10,13 @@ use super::database::Database;
 use super::history::{Event, MigrationEvent, note};
 use super::index_build::change_stored;
 use crate::base::error::Context;
+use crate::base::name::check_name;
 use crate::base::{Error, Result, clock};
 use crate::codec::envelope::Envelope;
 use crate::codec::value::read::Node;
 use crate::collection::migrate::{Stepped, UnfitRecord, step};
 use crate::collection::tables::WritingTables;
-use crate::schema::catalog::{Migrated, Records, Shape};
+use crate::schema::catalog::{Catalog, Migrated, Records, Shape, migration_row};
 use crate::schema::json::to_value;
 use crate::schema::layout::Layout;
 use crate::schema::view::{Slot, ValueRef};
@@ -35,12 +36,13 @@ pub struct Migration<'p> {
 type OnProgress<'p> = dyn FnMut(&MigrationProgress) -> ControlFlow<()> + 'p;
 
 impl<'p> Migration<'p> {
-    /// All collections; a record that cannot be migrated ends it.
+    /// All collections that this program has registered; a record that cannot be migrated ends it.
     pub fn new() -> Self {
         Self::default()
     }
 
-    /// Only the collection of that name.
+    /// Only the collection of that name, also where another program has registered it and no code is
+    /// needed.
     pub fn collection(mut self, name: impl Into<String>) -> Self {
         self.collection = Some(name.into());
         self
@@ -100,8 +102,8 @@ pub struct MigrationReport {
     pub set_aside: u64,
     /// Whether the progress callback ended it.
     pub cancelled: bool,
-    /// The collections that have records of earlier versions still, as the code that leads on from there
-    /// is not registered.
+    /// The collections that may have records of earlier versions still: this program has not registered
+    /// them, or not the code that leads on from there.
     pub unregistered: Vec<String>,
 }
 
@@ -121,7 +123,8 @@ struct State {
 }
 
 impl Database {
-    /// Rewrites every record of an earlier version under the current one of its collection. Nothing
+    /// Rewrites every record of an earlier version under the current one of its collection, of all that this
+    /// program has registered. Nothing
     /// changes for those who read: it saves converting each time, and [`MigrationReport`] says that no
     /// record is in the way.
     ///
@@ -144,7 +147,13 @@ impl Database {
     /// name that was given.
     pub fn migrate_with(&self, mut migration: Migration<'_>) -> Result<MigrationReport> {
         let mut report = MigrationReport::default();
-        for name in self.to_be_migrated(migration.collection.as_deref(), &mut report)? {
+        let names = self.to_be_migrated(migration.collection.as_deref(), &mut report)?;
+        if migration.set_aside {
+            let catalog = self.core.catalog();
+            let mut all = names.iter();
+            all.try_for_each(|name| check_quarantine(&catalog, name))?;
+        }
+        for name in names {
             self.migrate_collection(&name, &mut migration, &mut report)
                 .context(|| format!("migrate collection {name:?}"))?;
             if report.cancelled {
@@ -171,7 +180,9 @@ impl Database {
             .filter(|info| only.is_none_or(|name| info.name == name));
         let mut names = Vec::new();
         for info in pending {
-            if info.upgrades.without_code().next().is_some() {
+            // What another program has registered is left alone, unless it is asked for by name.
+            let known = only.is_some() || catalog.code().knows(&info.name);
+            if !known || info.upgrades.without_code().next().is_some() {
                 report.unregistered.push(info.name.clone());
             } else {
                 names.push(info.name.clone());
@@ -330,6 +341,22 @@ pub(super) fn quarantine(collection: &str) -> String {
     format!("{collection}.quarantine")
 }
 
+/// Refuses a collection for which there can be none of what is set aside.
+pub(super) fn check_quarantine(catalog: &Catalog, collection: &str) -> Result<()> {
+    let name = quarantine(collection);
+    let fits = || {
+        check_name("collection", &name)?;
+        let Some((_, member)) = catalog.find(&name) else {
+            return Ok(());
+        };
+        if member.records()?.documents()?.json_schema.is_some() {
+            return Err(Error::invalid("it has a JSON Schema; take that off"));
+        }
+        Ok(())
+    };
+    fits().context(|| format!("what is set aside would go into collection {name:?}"))
+}
+
 /// The `_id` of a record that was set aside: the bytes of its key, in hexadecimal.
 pub(super) fn id_of(key: &[u8]) -> String {
     let mut digits = String::with_capacity(2 * key.len());
@@ -364,14 +391,10 @@ fn shown(info: &Records, record: &UnfitRecord) -> Result<serde_json::Value> {
     }
 }
 
-fn state_row(info: &Records) -> Vec<u8> {
-    [b"migrate/".as_slice(), &info.id.to_be_bytes()].concat()
-}
-
 fn read_state(tx: &WriteTx, info: &Records) -> Result<State> {
     let system = tx.transaction()?.open_table(SYSTEM_TABLE)?;
     let current = info.upgrades.current;
-    let state = match ReadTable::Writing(&system).peek(&state_row(info))? {
+    let state = match ReadTable::Writing(&system).peek(&migration_row(info.id))? {
         Some(row) => serde_json::from_slice(&row).map_err(|error| {
             Error::corrupt("the row of a migration that is under way is damaged").because(error)
         })?,
@@ -391,7 +414,7 @@ fn write_state(tx: &WriteTx, info: &Records, state: Option<&State>) -> Result<()
     let row = state.map(serde_json::to_vec).transpose();
     let row = row.map_err(|error| Error::invalid("a state cannot be written").because(error))?;
     let mut system = tx.transaction()?.open_table(SYSTEM_TABLE)?;
-    system.change(&state_row(info), row.as_deref())?;
+    system.change(&migration_row(info.id), row.as_deref())?;
     Ok(())
 }
 

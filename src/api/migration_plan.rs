@@ -12,7 +12,7 @@ use crate::codec::envelope::Envelope;
 use crate::schema::catalog::{Records, Shape};
 use crate::schema::record::Record;
 use crate::schema::types::RecordType;
-use crate::schema::upgrade::compare_versions;
+use crate::schema::upgrade::{compare_versions, note_steps};
 use crate::store::ALL;
 use crate::txn::read::ReadTx;
 
@@ -146,7 +146,10 @@ impl Database {
                 .ok_or_else(|| no_such_collection(T::NAME))?
                 .1
                 .records()?;
-            let difference = Declared::of::<T>().compare(info)?;
+            let declared = Declared::of::<T>();
+            let difference = declared.compare(info)?;
+            note_steps(tx.catalog().code(), T::NAME, &declared.steps);
+            self.check_code(info)?;
             let mut versions = versions_of(info);
             let (mut built, mut gone) = (difference.build, difference.drop);
             gone.extend(difference.replace);

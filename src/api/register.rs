@@ -2,7 +2,7 @@
 
 use super::database::Database;
 use super::index_build::{abandon, change_stored, come, delete_tables, new_index};
-use super::migrate::first_up_to;
+use super::migrate::{check_quarantine, first_up_to};
 use crate::base::error::Context;
 use crate::base::name::{check_name, show_key};
 use crate::base::sync::Arc;
@@ -92,6 +92,9 @@ impl Database {
         options: Option<CollectionOptions>,
     ) -> Result<()> {
         let set_aside = options.is_some_and(|options| options.set_aside);
+        if set_aside {
+            check_quarantine(&self.core.catalog(), T::NAME)?;
+        }
         let unfit = if set_aside {
             Unfit::LeftOut
         } else {
@@ -131,7 +134,7 @@ impl Database {
         };
         let info = member.records()?;
         let difference = declared.compare(info)?;
-        note_steps(catalog.code(), &declared.steps);
+        note_steps(catalog.code(), &declared.record.name, &declared.steps);
         self.check_code(info)?;
         let same_options =
             options.is_none_or(|options| options.compress_above == info.compress_above());
@@ -145,7 +148,7 @@ impl Database {
     }
 
     /// Refuses a declaration that has lost the code for records that are still there.
-    fn check_code(&self, info: &Records) -> Result<()> {
+    pub(super) fn check_code(&self, info: &Records) -> Result<()> {
         let Some((from, to)) = info.upgrades.without_code().last() else {
             return Ok(());
         };
@@ -157,8 +160,8 @@ impl Database {
             ErrorKind::SchemaChanged,
             format!(
                 "there are records of version {from} or earlier, such as that with {}, and what leads from \
-                 there to version {to} is code that the declaration has lost; write `from = ..` with the \
-                 type of version {from} again",
+                 there to version {to} is code that the declaration has lost; keep the type of version \
+                 {to} with its `from = ..`, and lead on from there, each version with its `from = ..`",
                 show_key(&key)
             ),
         ))

@@ -48,7 +48,7 @@ impl Database {
                     ),
                 ));
             }
-            note_steps(catalog.code(), &declared.steps);
+            note_steps(catalog.code(), T::NAME, &declared.steps);
             self.write(|tx| undo(tx, T::NAME))
         };
         undo().context(|| format!("undo the migration of collection {:?}", T::NAME))
@@ -179,6 +179,7 @@ fn go_back(kind: &mut StoredKind, target: u32) {
     match kind {
         StoredKind::Records(records) => {
             records.versions.retain(|version| version.version <= target);
+            records.coming = None;
         }
         StoredKind::Documents(documents) => {
             let position = documents

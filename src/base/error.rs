@@ -21,6 +21,17 @@ struct Inner {
     context: Vec<String>,
     source: Option<Box<dyn std::error::Error + Send + Sync + 'static>>,
     commit: Option<CommitId>,
+    versions: Option<SchemaVersions>,
+}
+
+/// The versions of a collection's schema that an error is about.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+#[non_exhaustive]
+pub struct SchemaVersions {
+    /// The one in the file.
+    pub stored: u32,
+    /// The one that the program knows.
+    pub known: u32,
 }
 
 /// The kinds of errors a program may want to tell apart.
@@ -111,6 +122,7 @@ impl Error {
             context: Vec::new(),
             source: None,
             commit: None,
+            versions: None,
         }))
     }
 
@@ -141,6 +153,12 @@ impl Error {
         self
     }
 
+    /// Adds the versions of a schema that it is about.
+    pub(crate) fn of_versions(mut self, stored: u32, known: u32) -> Self {
+        self.0.versions = Some(SchemaVersions { stored, known });
+        self
+    }
+
     /// Adds what was being done, outermost last: `collection "cities"`, `insert`.
     pub(crate) fn during(mut self, what: impl Into<String>) -> Self {
         self.0.context.push(what.into());
@@ -153,6 +171,13 @@ impl Error {
     #[must_use]
     pub fn commit(&self) -> Option<CommitId> {
         self.0.commit
+    }
+
+    /// Which version of a schema the file has, and which the program knows, of a
+    /// [`NewerSchema`](ErrorKind::NewerSchema).
+    #[must_use]
+    pub fn schema_versions(&self) -> Option<SchemaVersions> {
+        self.0.versions
     }
 
     /// What went wrong, for programs.

@@ -8,4 +8,4 @@ pub(crate) mod name;
 pub(crate) mod sync;
 
 pub use commit::CommitId;
-pub use error::{Error, ErrorKind, Result};
+pub use error::{Error, ErrorKind, Result, SchemaVersions};

@@ -72,19 +72,22 @@ pub(crate) fn restore(
         for record in ReadTable::Writing(&tables.records).range(bounds)? {
             let (key, stored) = record?;
             let earlier = earlier(tables.undo.as_deref(), info, way, &key, stored, options);
-            if let Some(stored) = earlier.map_err(|error| of_record(error, info, &key))? {
-                batch.push((key.to_vec(), stored));
+            if let Some(earlier) = earlier.map_err(|error| of_record(error, info, &key))? {
+                batch.push((key.to_vec(), earlier));
             }
             if batch.len() == BATCH {
                 last = Some(key.to_vec());
                 break;
             }
         }
-        for (key, stored) in &batch {
-            tables.records.change(key, Some(stored))?;
+        for (key, earlier) in &batch {
+            tables.records.change(key, Some(&earlier.stored))?;
             if let Some(undo) = &mut tables.undo {
                 for version in way.undone() {
                     undo.change(&undo_key(version, key), None)?;
+                }
+                if let Some(lacked) = &earlier.lacked {
+                    undo.change(&undo_key(way.target, key), Some(lacked))?;
                 }
             }
         }
@@ -99,6 +102,13 @@ pub(crate) fn restore(
     Ok((restored, put_back))
 }
 
+/// What a record is at the end of the way back.
+struct Earlier {
+    stored: Vec<u8>,
+    /// What it was before, as it lay there, where that has what the target lacks: for the next way back.
+    lacked: Option<Vec<u8>>,
+}
+
 /// What a record is to be at the end of the way back; `None` where it stays as it is.
 fn earlier(
     undo: Option<&WriteTable<'_>>,
@@ -107,7 +117,7 @@ fn earlier(
     key: &[u8],
     stored: Bytes<'_>,
     options: BodyOptions,
-) -> Result<Option<Vec<u8>>> {
+) -> Result<Option<Earlier>> {
     let body = Body::open_as_it_is(stored)?;
     let Envelope {
         version,
@@ -131,13 +141,18 @@ fn earlier(
     let before = before
         .as_ref()
         .map(|before| (before.envelope, before.bytes()));
+    let mut lacked = None;
     if let (Some(stored), Some((envelope, earlier))) = (stored, before) {
         let untouched = envelope.revision == revision
             || (version == info.upgrades.current
                 && way.unchanged(body.bytes(), (envelope.version, earlier))?);
         if untouched {
-            return Ok(Some(stored));
+            return Ok(Some(Earlier {
+                stored,
+                lacked: None,
+            }));
         }
+        lacked = way.target_lacks(envelope.version).then_some(stored);
     }
     let before = before.map(|(envelope, body)| (envelope.version, body));
     let earlier = way.take(version, body.bytes(), before)?;
@@ -146,7 +161,10 @@ fn earlier(
         out.extend_from_slice(&earlier);
         Ok(())
     })?;
-    Ok(Some(new))
+    Ok(Some(Earlier {
+        stored: new,
+        lacked,
+    }))
 }
 
 /// Puts back what was set aside; gives the keys. All other rows of the versions that are undone are gone

@@ -8,8 +8,8 @@
 //! "next"                u64, little-endian: the next id of a collection or an index, at most 2^32
 //! "commit", "lives"     the store's: which commit it is (`store/rows.rs`)
 //! "auto/" ++ id (BE)    u64, little-endian: the greatest key `insert` assigned or saw
-//! "migrate/" ++ id (BE) how far the migration of a collection is, as JSON (`collection/migrate.rs`)
-//! "history/" ++ u64 (BE) a step in the history of the schemas, as JSON (`schema/history.rs`)
+//! "migrate/" ++ id (BE) how far the migration of a collection is, as JSON (`api/migrate.rs`)
+//! "history/" ++ ..      a step in the history of the schemas, as JSON (`api/history.rs`)
 //!
 //! TABLE "r{id}"         the records or documents of a collection, or the entries of a bucket:
 //!                       key -> body
@@ -57,6 +57,11 @@ pub(crate) fn catalog_rows() -> (&'static [u8], &'static [u8]) {
 /// The row with the greatest automatic key of a collection.
 pub(crate) fn auto_row(id: u32) -> Vec<u8> {
     [b"auto/".as_slice(), &id.to_be_bytes()].concat()
+}
+
+/// The row of a migration of a collection that is under way.
+pub(crate) fn migration_row(id: u32) -> Vec<u8> {
+    [b"migrate/".as_slice(), &id.to_be_bytes()].concat()
 }
 
 /// The bounds of the rows with the greatest automatic keys of all collections.
@@ -723,7 +728,7 @@ impl Catalog {
                 ),
             ));
         }
-        note_steps(&self.code, steps);
+        note_steps(&self.code, &declared.name, steps);
         let binding = Binding {
             slot,
             writable: difference.allows_writing(),

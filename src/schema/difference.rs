@@ -61,7 +61,8 @@ pub(crate) fn compare(declared: &RecordType, steps: &[Step], stored: &Typed) -> 
                  nothing was written, use a newer program",
                 declared.name, current.version, declared.version
             ),
-        ));
+        )
+        .of_versions(current.version, declared.version));
     }
     check_code(steps, &stored.stored)?;
     if current.version < declared.version {

@@ -13,7 +13,7 @@ use super::group::{Ask, Fate, Turn, Verdict};
 use crate::base::sync::Arc;
 use crate::base::{CommitId, Error, ErrorKind, Result};
 use crate::schema::catalog::{
-    Catalog, Member, NEXT_ID_ROW, StoredCollection, auto_row, catalog_row,
+    Catalog, Member, NEXT_ID_ROW, StoredCollection, auto_row, catalog_row, migration_row,
 };
 use crate::store::{ReadTable, SYSTEM_TABLE, WriteTransaction};
 
@@ -317,6 +317,7 @@ impl WriteTx {
         let mut system = transaction.open_table(SYSTEM_TABLE)?;
         system.change(&catalog_row(member.name()), None)?;
         system.change(&auto_row(id), None)?;
+        system.change(&migration_row(id), None)?;
         change.finish();
         self.counters.borrow_mut().remove(&id);
         self.replace_catalog(|catalog| catalog.without(member.name()));

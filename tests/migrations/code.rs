@@ -70,6 +70,10 @@ fn records_of_four_versions_lie_side_by_side() {
     let error = db.register::<v4::City>().unwrap_err();
     assert_eq!(error.kind(), ErrorKind::SchemaChanged);
     assert!(error.to_string().contains("version 2"), "{error}");
+    assert_eq!(
+        kind(db.migration_plan_for::<v4::City>()),
+        ErrorKind::SchemaChanged
+    );
     let tx = db.read().unwrap();
     let cities = tx.records("cities").unwrap().unwrap();
     let versions: Vec<u32> = cities
@@ -323,4 +327,50 @@ fn code_for_another_record_than_the_stored_one_is_refused() {
         "{error}"
     );
     assert!(db.read().unwrap().collection::<v1::City>().is_ok());
+}
+
+/// Where nothing can be set aside, nothing is registered.
+#[test]
+fn a_quarantine_that_cannot_be_is_refused_first() {
+    #[larder::record(name = "w.quarantine")]
+    struct Taken {
+        #[key]
+        id: u64,
+    }
+    #[larder::record(name = "w")]
+    struct Before {
+        #[key]
+        id: u64,
+        text: String,
+    }
+    #[larder::record(name = "w", version = 2, from = Before)]
+    struct After {
+        #[key]
+        id: u64,
+        number: u64,
+    }
+    impl TryFrom<Before> for After {
+        type Error = std::num::ParseIntError;
+        fn try_from(before: Before) -> Result<Self, Self::Error> {
+            Ok(Self {
+                id: before.id,
+                number: before.text.parse()?,
+            })
+        }
+    }
+    let db = db();
+    db.register::<Taken>().unwrap();
+    let bad = Before {
+        id: 1,
+        text: "one".to_owned(),
+    };
+    db.write(|tx| tx.collection::<Before>()?.insert(&bad))
+        .unwrap();
+    let error = db
+        .register_with::<After>(CollectionOptions::new().set_aside())
+        .unwrap_err();
+    assert_eq!(error.kind(), ErrorKind::Invalid);
+    assert!(error.to_string().contains("w.quarantine"), "{error}");
+    assert!(db.migration_history().unwrap().is_empty());
+    db.register::<Before>().unwrap();
 }

@@ -65,6 +65,7 @@ fn reads_as_second(tx: &impl Readable, count: u64) {
     assert_eq!(parallel.count().unwrap(), count);
 }
 
+/// Scenario 36, and more: renamed, and carried over.
 #[test]
 fn an_old_record_reads_as_a_new_one_before_and_after_it_is_rewritten() {
     let db = db();

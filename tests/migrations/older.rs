@@ -23,6 +23,8 @@ fn a_newer_collection_is_refused_by_name_and_nothing_is_written() {
         .open_read_only(&path)
         .unwrap_err();
     assert_eq!(error.kind(), ErrorKind::NewerSchema);
+    let versions = error.schema_versions().unwrap();
+    assert_eq!((versions.stored, versions.known), (2, 1));
     assert!(std::fs::read(&path).unwrap() == before);
     // Opened for writing, a file is opened, so to say; nothing is committed to it.
     let error = builder().register::<v1::City>().open(&path).unwrap_err();
@@ -158,8 +160,14 @@ fn two_programs_in_turn_each_with_collections_of_its_own() {
     db.register::<Other>().unwrap();
     db.write(|tx| tx.collection::<Other>()?.insert(&Other { id: 1 }))
         .unwrap();
-    // What it does not know is migrated all the same, since no code is needed.
-    assert_eq!(db.migrate().unwrap().records, 5);
+    // What it does not know is left alone, unless it is asked for by name and needs no code.
+    let report = db.migrate().unwrap();
+    assert_eq!(
+        (report.records, report.unregistered),
+        (0, vec!["cities".to_owned()])
+    );
+    let asked = larder::Migration::new().collection("cities");
+    assert_eq!(db.migrate_with(asked).unwrap().records, 5);
     db.close().unwrap();
     let db = open();
     db.register::<v2::City>().unwrap();

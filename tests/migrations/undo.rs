@@ -218,3 +218,139 @@ fn a_cleared_collection_is_undone_as_an_empty_one() {
             .unwrap()
     );
 }
+
+/// What was lost on the way to the second version is kept for it, though the record was first rewritten under
+/// the third.
+#[test]
+fn two_versions_are_undone_one_after_the_other() {
+    #[larder::record(name = "words")]
+    #[derive(Debug, PartialEq)]
+    struct First {
+        #[key]
+        id: u64,
+        name: String,
+        mayor: String,
+    }
+    #[larder::record(name = "words", version = 2)]
+    struct Second {
+        #[key]
+        id: u64,
+        name: String,
+    }
+    #[larder::record(name = "words", version = 3)]
+    struct Third {
+        #[key]
+        id: u64,
+        name: String,
+        #[default = 5]
+        number: u32,
+    }
+    let db = db();
+    let word = |name: &str| First {
+        id: 2,
+        name: name.to_owned(),
+        mayor: "is kept".to_owned(),
+    };
+    db.write(|tx| tx.collection::<First>()?.insert(&word("name")))
+        .unwrap();
+    db.register::<Second>().unwrap();
+    db.register::<Third>().unwrap();
+    db.write(|tx| {
+        tx.collection::<Third>()?
+            .update(2, |third| third.name = "changed".to_owned())
+    })
+    .unwrap();
+    db.undo_migration::<Third>().unwrap();
+    db.register::<Second>().unwrap();
+    db.undo_migration::<Second>().unwrap();
+    db.register::<First>().unwrap();
+    let tx = db.read().unwrap();
+    assert_eq!(
+        tx.collection::<First>().unwrap().get_owned(2).unwrap(),
+        Some(word("changed"))
+    );
+}
+
+/// A record on which the code fails does not stand in the way once somebody has written another in its place.
+#[test]
+fn what_the_code_failed_on_is_not_brought_forward_to_go_back() {
+    #[larder::record(name = "words")]
+    struct First {
+        #[key]
+        id: u64,
+        text: String,
+    }
+    #[larder::record(name = "words", version = 2, from = First, downgrade)]
+    struct Second {
+        #[key]
+        id: u64,
+        number: u64,
+    }
+    #[larder::record(name = "words", version = 3, from = Second, downgrade)]
+    struct Third {
+        #[key]
+        id: u64,
+        double: u64,
+    }
+    impl TryFrom<First> for Second {
+        type Error = std::num::ParseIntError;
+        fn try_from(first: First) -> Result<Self, Self::Error> {
+            Ok(Self {
+                id: first.id,
+                number: first.text.parse()?,
+            })
+        }
+    }
+    impl From<Second> for Third {
+        fn from(second: Second) -> Self {
+            Self {
+                id: second.id,
+                double: second.number * 2,
+            }
+        }
+    }
+    impl larder::Downgrade<First> for Second {
+        fn downgrade(self, _: Option<First>) -> Result<First, larder::BoxError> {
+            Ok(First {
+                id: self.id,
+                text: self.number.to_string(),
+            })
+        }
+    }
+    impl larder::Downgrade<Second> for Third {
+        fn downgrade(self, _: Option<Second>) -> Result<Second, larder::BoxError> {
+            Ok(Second {
+                id: self.id,
+                number: self.double / 2,
+            })
+        }
+    }
+    for set_aside in [true, false] {
+        let db = db();
+        db.write(|tx| {
+            let mut words = tx.collection::<First>()?;
+            for (id, text) in [(1, "1"), (2, "two")] {
+                words.insert(&First {
+                    id,
+                    text: text.to_owned(),
+                })?;
+            }
+            Ok::<_, larder::Error>(())
+        })
+        .unwrap();
+        if set_aside {
+            let options = larder::CollectionOptions::new().set_aside();
+            db.register_with::<Third>(options).unwrap();
+        } else {
+            db.register::<Third>().unwrap();
+        }
+        db.write(|tx| tx.collection::<Third>()?.put(&Third { id: 2, double: 8 }))
+            .unwrap();
+        db.undo_migration::<Third>().unwrap();
+        let tx = db.read().unwrap();
+        let words = tx.collection::<First>().unwrap();
+        for (id, text) in [(1, "1"), (2, "4")] {
+            assert_eq!(words.field(id, First::TEXT).unwrap().as_deref(), Some(text));
+        }
+    }
+}

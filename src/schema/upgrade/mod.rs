@@ -143,9 +143,14 @@ impl Upgrades {
 
     /// Whether a body of that version has what its current form has not.
     pub(crate) fn lose(&self, version: u32) -> bool {
+        self.lose_up_to(self.current, version)
+    }
+
+    /// Whether a body of that version has what its form in a later one has not.
+    fn lose_up_to(&self, wanted: u32, version: u32) -> bool {
         self.steps
             .iter()
-            .any(|step| step.from >= version && step.lossy)
+            .any(|step| step.from >= version && step.to <= wanted && step.lossy)
     }
 
     /// The steps by code that this program has no code for.

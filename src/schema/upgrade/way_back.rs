@@ -86,12 +86,8 @@ impl WayBack {
     /// it since.
     pub(crate) fn unchanged(&self, body: &[u8], before: (u32, &[u8])) -> Result<bool> {
         let (version, before) = before;
-        match self.forward.bring(version, before) {
-            Ok(became) => Ok(became == body),
-            // The code failed on it, so what is there now was written by somebody.
-            Err(error) if error.is(ErrorKind::NotMigrated) => Ok(false),
-            Err(error) => Err(error),
-        }
+        let became = self.brought(self.forward.current, version, before)?;
+        Ok(became.is_some_and(|became| became == body))
     }
 
     /// The form that a body has at the end; `before` is the body that it once was, with its version.
@@ -106,7 +102,7 @@ impl WayBack {
             let mut next = Vec::with_capacity(taken.len());
             let before = match before {
                 Some((version, body)) if version <= step.to => {
-                    Some(self.forward.bring_to(step.to, version, body)?)
+                    self.brought(step.to, version, body)?
                 }
                 _ => None,
             };
@@ -114,6 +110,21 @@ impl WayBack {
             taken = next;
         }
         Ok(taken)
+    }
+
+    /// What a body from before is in a version on the way; `None` where the code fails on it: what is
+    /// there now was written by somebody.
+    fn brought(&self, to: u32, version: u32, body: &[u8]) -> Result<Option<Vec<u8>>> {
+        match self.forward.bring_to(to, version, body) {
+            Ok(body) => Ok(Some(body)),
+            Err(error) if error.is(ErrorKind::NotMigrated) => Ok(None),
+            Err(error) => Err(error),
+        }
+    }
+
+    /// Whether a body of that version, earlier than the target, has what its form there has not.
+    pub(crate) fn target_lacks(&self, version: u32) -> bool {
+        self.forward.lose_up_to(self.target, version)
     }
 
     fn take_step(

@@ -72,19 +72,22 @@ pub(crate) fn restore(
         for record in ReadTable::Writing(&tables.records).range(bounds)? {
             let (key, stored) = record?;
             let earlier = earlier(tables.undo.as_deref(), info, way, &key, stored, options);
-            if let Some(stored) = earlier.map_err(|error| of_record(error, info, &key))? {
-                batch.push((key.to_vec(), stored));
+            if let Some(earlier) = earlier.map_err(|error| of_record(error, info, &key))? {
+                batch.push((key.to_vec(), earlier));
             }
             if batch.len() == BATCH {
                 last = Some(key.to_vec());
                 break;
             }
         }
-        for (key, stored) in &batch {
+        for (key, Earlier { stored, before }) in &batch {
             tables.records.change(key, Some(stored))?;
             if let Some(undo) = &mut tables.undo {
                 for version in way.undone() {
                     undo.change(&undo_key(version, key), None)?;
+                }
+                if let Some(before) = before {
+                    undo.change(&undo_key(way.target, key), Some(before))?;
                 }
             }
         }
@@ -99,6 +102,14 @@ pub(crate) fn restore(
     Ok((restored, put_back))
 }
 
+/// A record at the end of the way back.
+struct Earlier {
+    stored: Vec<u8>,
+    /// What it was in a version before that one, where it never lay there as of that one: going back further
+    /// will need it.
+    before: Option<Vec<u8>>,
+}
+
 /// What a record is to be at the end of the way back; `None` where it stays as it is.
 fn earlier(
     undo: Option<&WriteTable<'_>>,
@@ -107,7 +118,7 @@ fn earlier(
     key: &[u8],
     stored: Bytes<'_>,
     options: BodyOptions,
-) -> Result<Option<Vec<u8>>> {
+) -> Result<Option<Earlier>> {
     let body = Body::open_as_it_is(stored)?;
     let Envelope {
         version,
@@ -131,22 +142,29 @@ fn earlier(
     let before = before
         .as_ref()
         .map(|before| (before.envelope, before.bytes()));
-    if let (Some(stored), Some((envelope, earlier))) = (stored, before) {
+    if let (Some(stored), Some((envelope, earlier))) = (&stored, before) {
         let untouched = envelope.revision == revision
             || (version == info.upgrades.current
                 && way.unchanged(body.bytes(), (envelope.version, earlier))?);
         if untouched {
-            return Ok(Some(stored));
+            return Ok(Some(Earlier {
+                stored: stored.clone(),
+                before: None,
+            }));
         }
     }
     let before = before.map(|(envelope, body)| (envelope.version, body));
+    let kept = stored.filter(|_| before.is_some_and(|(version, _)| version < way.target));
     let earlier = way.take(version, body.bytes(), before)?;
     let mut new = Vec::with_capacity(earlier.len() + 16);
     seal(way.target, revision, expires, options, &mut new, |out| {
         out.extend_from_slice(&earlier);
         Ok(())
     })?;
-    Ok(Some(new))
+    Ok(Some(Earlier {
+        stored: new,
+        before: kept,
+    }))
 }
 
 /// Puts back what was set aside; gives the keys. All other rows of the versions that are undone are gone

@@ -74,7 +74,10 @@ mod v2 {
     pub enum Kind {
         Zero,
         #[renamed(from = "Two")]
-        Pair { n: u16, m: Option<u8> },
+        Pair {
+            n: u16,
+            m: Option<u8>,
+        },
         One,
     }
 
@@ -151,12 +154,7 @@ mod whole {
 
 impl From<v2::Thing> for v3::Thing {
     fn from(old: v2::Thing) -> Self {
-        Self {
-            id: old.id,
-            label: old.label,
-            total: u64::from(old.size) * 10,
-            words: old.tags,
-        }
+        Self { id: old.id, label: old.label, total: u64::from(old.size) * 10, words: old.tags }
     }
 }
 
@@ -336,7 +334,10 @@ trait Known: larder::Record<Key = u8> {
     fn make(value: &Value) -> Self;
     fn value(self) -> Value;
     /// The keys of the records by each index of the collection, in order, and as the model has them.
-    fn by_indexes(things: &larder::Collection<'_, Self>, model: &[Value]) -> Vec<(Vec<u8>, Vec<u8>)>;
+    fn by_indexes(
+        things: &larder::Collection<'_, Self>,
+        model: &[Value],
+    ) -> Vec<(Vec<u8>, Vec<u8>)>;
     fn retain_below(things: &mut CollectionMut<'_, Self>, end: u8) -> larder::Result<u64>;
 }
 
@@ -457,9 +458,10 @@ impl Model {
     fn is_free(&self, id: u8, text: &str) -> bool {
         let current = self.current();
         current < 4
-            || self.rows.iter().all(|(other, row)| {
-                *other == id || row.value.to(current).text() != text
-            })
+            || self
+                .rows
+                .iter()
+                .all(|(other, row)| *other == id || row.value.to(current).text() != text)
     }
 
     fn write(&mut self, id: u8, value: Value) {
@@ -554,11 +556,22 @@ enum Input {
 
 #[derive(Debug, Arbitrary)]
 enum Operation {
-    Write { changes: Vec<Change>, commit: bool },
-    Fill { count: u8, n: u8 },
+    Write {
+        changes: Vec<Change>,
+        commit: bool,
+    },
+    Fill {
+        count: u8,
+        n: u8,
+    },
     /// The type of a version, the last with code or without.
-    Register { version: u8, whole: bool },
-    Migrate { steps: Option<u8> },
+    Register {
+        version: u8,
+        whole: bool,
+    },
+    Migrate {
+        steps: Option<u8>,
+    },
     Undo,
     Forget,
     Reopen,
@@ -623,9 +636,8 @@ impl Program {
                 }
             }
             Operation::Fill { count, n } => {
-                let changes: Vec<_> = (0..count % IDS)
-                    .map(|id| Change::Insert(id, n.wrapping_add(id)))
-                    .collect();
+                let changes: Vec<_> =
+                    (0..count % IDS).map(|id| Change::Insert(id, n.wrapping_add(id))).collect();
                 with_type!(self.model.current(), Thing => self.write::<Thing>(&changes, true));
             }
             Operation::Register { version, whole } => self.register(version % 4 + 1, *whole),
@@ -719,7 +731,11 @@ impl Program {
     fn undo(&mut self) {
         let current = self.model.current();
         let result = with_type!(current, Thing => self.db().undo_migration::<Thing>());
-        let expected = if self.model.versions.len() < 2 { ErrorKind::NotFound } else { ErrorKind::NotMigrated };
+        let expected = if self.model.versions.len() < 2 {
+            ErrorKind::NotFound
+        } else {
+            ErrorKind::NotMigrated
+        };
         match (result, self.model.undo()) {
             (Ok(records), Some(restored)) => {
                 assert_eq!(records, restored);
@@ -778,10 +794,11 @@ fn apply<T: Known>(things: &mut CollectionMut<'_, T>, model: &mut Model, change:
             let id = id % IDS;
             let value = Value::new(current, id, n);
             let inserts = matches!(change, Change::Insert(..));
-            let fits = model.is_free(id, value.text())
-                && !(inserts && model.rows.contains_key(&id));
+            let fits =
+                model.is_free(id, value.text()) && !(inserts && model.rows.contains_key(&id));
             let made = T::make(&value);
-            let result = if inserts { things.insert(&made).map(drop) } else { things.put(&made).map(drop) };
+            let result =
+                if inserts { things.insert(&made).map(drop) } else { things.put(&made).map(drop) };
             match result {
                 Ok(()) => assert!(fits, "it should have been refused"),
                 Err(error) => {
@@ -799,7 +816,9 @@ fn apply<T: Known>(things: &mut CollectionMut<'_, T>, model: &mut Model, change:
             let fits = model.is_free(id, value.text());
             match things.update(id, |thing| *thing = T::make(&value)) {
                 Ok(()) => assert!(fits && model.rows.contains_key(&id)),
-                Err(error) if error.is(ErrorKind::NotFound) => assert!(!model.rows.contains_key(&id)),
+                Err(error) if error.is(ErrorKind::NotFound) => {
+                    assert!(!model.rows.contains_key(&id))
+                }
                 Err(error) => {
                     assert_eq!(error.kind(), ErrorKind::Conflict, "{error}");
                     assert!(!fits, "{error}");
@@ -875,8 +894,29 @@ impl Plain {
 
 /// What stands in descriptors.
 const WORDS: [&str; 24] = [
-    "u8", "u16", "u32", "u64", "i16", "i32", "string", "bytes", "bool", "f64", "char", "timestamp",
-    "id", "name", "label", "title", "size", "tags", "place", "kind", "", "records", "documents",
+    "u8",
+    "u16",
+    "u32",
+    "u64",
+    "i16",
+    "i32",
+    "string",
+    "bytes",
+    "bool",
+    "f64",
+    "char",
+    "timestamp",
+    "id",
+    "name",
+    "label",
+    "title",
+    "size",
+    "tags",
+    "place",
+    "kind",
+    "",
+    "records",
+    "documents",
     "bucket",
 ];
 
@@ -956,7 +996,7 @@ struct Sample {
     row: Json,
 }
 
-/// Files of one version, of two with old and new records, of four by a leap, and undone.
+/// Files of one version, of two with old and new records, of four by a leap, undone, and with one coming.
 static SAMPLES: LazyLock<Vec<Sample>> = LazyLock::new(|| {
     let register = |version: u8| Operation::Register { version: version - 1, whole: true };
     let histories = [
@@ -971,15 +1011,35 @@ static SAMPLES: LazyLock<Vec<Sample>> = LazyLock::new(|| {
         let mut program = Program::new();
         program.run(&Operation::Fill { count: 25, n: 3 });
         history.iter().for_each(|operation| program.run(operation));
-        let row = get_raw(program.db(), "larder", ROW).unwrap().unwrap();
         program.db.take().unwrap().close().unwrap();
-        Sample {
-            volume_bytes: program.volume.bytes(PATH),
-            row: serde_json::from_slice(&row).unwrap(),
-        }
+        Sample::of(program.volume.bytes(PATH))
     });
-    made.collect()
+    let mut made: Vec<_> = made.collect();
+    let coming = (1..).find_map(|writes| Sample::interrupted(&made[0], writes));
+    made.extend(coming);
+    made
 });
+
+impl Sample {
+    fn of(volume_bytes: Vec<u8>) -> Self {
+        let volume = MemoryVolume::with(PATH, volume_bytes.clone());
+        let db = Program::builder(&volume).open_existing(PATH).unwrap();
+        let row = get_raw(&db, "larder", ROW).unwrap().unwrap();
+        Self { volume_bytes, row: serde_json::from_slice(&row).unwrap() }
+    }
+
+    /// The file when a version was being registered, if that was begun after so many writes and one step
+    /// of building an index was done.
+    fn interrupted(before: &Self, writes: u64) -> Option<Self> {
+        let volume = MemoryVolume::with(PATH, before.volume_bytes.clone());
+        let db = Program::builder(&volume).open_existing(PATH).unwrap();
+        volume.fail_after(writes);
+        db.register::<v2::Thing>().expect_err("nothing was coming before it came");
+        drop(db);
+        let sample = Self::of(volume.bytes(PATH));
+        sample.row["coming"].to_string().contains("after").then_some(sample)
+    }
+}
 
 /// Puts the row in place of ours, and does with the file what a program does.
 fn with_descriptor(sample: &Sample, row: &Json, register: [u8; 2]) {

@@ -354,3 +354,41 @@ fn what_the_code_failed_on_is_not_brought_forward_to_go_back() {
         }
     }
 }
+
+/// What a record had lost by its first step back was not kept for the second, where nothing had rewritten
+/// it in between: it made a difference when a record was migrated.
+#[test]
+fn two_steps_back_give_what_the_first_version_had() {
+    for migrated in [false, true] {
+        let db = db();
+        found(&db, 3);
+        db.register::<v2::City>().unwrap();
+        if migrated {
+            db.migrate().unwrap();
+        }
+        db.register::<v3::City>().unwrap();
+        db.write(|tx| {
+            let mut cities = tx.collection::<v3::City>()?;
+            cities.update(2, |city| city.thousands = 50)
+        })
+        .unwrap();
+        db.undo_migration::<v3::City>().unwrap();
+        db.register::<v2::City>().unwrap();
+        let db = db.reopen_with(|builder| builder.register::<v2::City>());
+        db.undo_migration::<v2::City>().unwrap();
+        db.register::<v1::City>().unwrap();
+        let tx = db.read().unwrap();
+        let cities = tx.collection::<v1::City>().unwrap();
+        for id in 1..=3 {
+            let mut city = first(id);
+            if id == 2 {
+                city.pop = 50_000;
+            }
+            assert_eq!(
+                cities.get_owned(id).unwrap(),
+                Some(city),
+                "migrated: {migrated}"
+            );
+        }
+    }
+}

@@ -108,6 +108,13 @@ fn undo(tx: &WriteTx, collection: &str) -> Result<u64> {
         .1
         .records()?;
     abandon(tx, info)?;
+    // As it is now: what was coming is not to be stored again.
+    let catalog = tx.catalog();
+    let found = catalog.find(collection);
+    let info = found
+        .ok_or_else(|| no_such_collection(collection))?
+        .1
+        .records()?;
     let target = target(info)?;
     tx.mark_changed();
     let back = WayBack::new(info, target, catalog.code())?;

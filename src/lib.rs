@@ -58,11 +58,11 @@ mod txn;
 pub use api::{
     AnyRecord, AnyRecords, Bucket, BucketEntries, BucketMut, BucketValue, Builder, CheckReport,
     Collection, CollectionMut, CollectionOptions, Cursor, Database, Document, DocumentIter,
-    DocumentView, Documents, DocumentsMut, DocumentsOf, DocumentsOfMut, Explanation, Filter, Found,
-    IndexEntries, IndexInfo, IndexReader, IndexToken, IntoDocument, IntoFilter, IntoSort, Iter,
-    Migration, MigrationEntry, MigrationEvent, MigrationPlan, MigrationProgress, MigrationReport,
-    Operand, PathIndex, PlannedStep, Problem, Projected, Query, QueryIter, Readable, Selected,
-    Selection, Sum, Unlock, ValuePath, View,
+    DocumentSchema, DocumentView, Documents, DocumentsMut, DocumentsOf, DocumentsOfMut,
+    Explanation, Filter, Found, IndexEntries, IndexInfo, IndexReader, IndexToken, IntoDocument,
+    IntoFilter, IntoSort, Iter, Migration, MigrationEntry, MigrationEvent, MigrationPlan,
+    MigrationProgress, MigrationReport, Operand, PathIndex, PlannedStep, Problem, Projected, Query,
+    QueryIter, Readable, Selected, Selection, Sum, Unlock, ValuePath, View,
 };
 pub use base::{CommitId, Error, ErrorKind, Result, SchemaVersions};
 pub use codec::key::folded::Folded;

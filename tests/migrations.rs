@@ -3,6 +3,7 @@
 mod cities;
 mod code;
 mod descriptors;
+mod documents;
 mod indexes;
 mod lazy;
 mod older;

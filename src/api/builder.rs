@@ -4,6 +4,7 @@ use std::path::Path;
 use std::time::Duration;
 
 use super::database::Database;
+use super::document_schema::DocumentSchema;
 use super::register::CollectionOptions;
 use crate::base::limits::{BODY_BYTES_MAX, BODY_BYTES_MAX_DEFAULT, CACHE_BYTES_DEFAULT};
 use crate::base::sync::Arc;
@@ -69,6 +70,13 @@ impl Builder {
     pub fn register_with<T: Record>(mut self, options: CollectionOptions) -> Self {
         self.registrations
             .push(Box::new(move |db| db.register_with::<T>(options)));
+        self
+    }
+
+    /// Registers a version of documents once the database is open: see [`Database::register_documents`].
+    pub fn register_documents(mut self, schema: DocumentSchema) -> Self {
+        self.registrations
+            .push(Box::new(move |db| db.register_documents(schema)));
         self
     }
 

@@ -16,7 +16,7 @@ use crate::collection::body::seal;
 use crate::collection::document::{ID, key_of, key_within, show, with_member_in_front};
 use crate::collection::write::{Expect, NewRecord, write};
 use crate::schema::catalog::{Member, StoredCollection, StoredDocuments, StoredKind};
-use crate::schema::json_schema::check_schema;
+use crate::schema::json_schema::{check_schema, text_of};
 use crate::txn::write::WriteTx;
 
 /// The documents of a collection in a write transaction: everything [`Documents`] can, and changes.
@@ -252,7 +252,8 @@ impl DocumentsMut<'_> {
     }
 
     /// From now on every document that is written must fit a JSON Schema (draft 2020-12, whatever its
-    /// `$schema` says), kept in the file so that every program follows it; with `None`, no more.
+    /// `$schema` says), kept in the file so that every program follows it; with `None`, no more. It changes
+    /// that of the collection's version; a [`DocumentSchema`](crate::DocumentSchema) brings one with a version.
     ///
     /// The schema sees the document as its JSON: a timestamp is an object with the key `$time`. A
     /// `format` is not looked at, as the draft has it.
@@ -279,13 +280,10 @@ impl DocumentsMut<'_> {
     }
 
     fn store_schema(&mut self, schema: Option<&serde_json::Value>) -> Result<()> {
-        check_schema(schema)?;
-        let json_schema = schema.map(ToString::to_string);
-        if let Some(text) = &json_schema {
-            // It is read again from its text, where less depth is allowed.
-            serde_json::from_str::<serde_json::Value>(text)
-                .map_err(|error| Error::invalid("the JSON Schema cannot be kept").because(error))?;
-        }
+        let json_schema = match schema {
+            Some(schema) => Some(text_of(schema)?),
+            None => check_schema(None).map(|()| None)?,
+        };
         let stored = StoredDocuments {
             json_schema,
             ..self.existing()?.documents()?.stored.clone()

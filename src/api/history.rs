@@ -49,7 +49,7 @@ pub enum MigrationEvent {
     Registered,
     /// All records of earlier versions were rewritten, by [`Database::migrate`].
     Migrated,
-    /// [`Database::undo_migration`] went back to an earlier version.
+    /// [`Database::undo_migration`] or [`Database::undo_documents_migration`] went back to an earlier version.
     Undone,
     /// [`Database::forget_migration`] dropped what would be needed for going back.
     Forgotten,

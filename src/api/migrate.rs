@@ -11,7 +11,8 @@ use super::history::{Event, MigrationEvent, note};
 use super::index_build::change_stored;
 use crate::base::error::Context;
 use crate::base::name::check_name;
-use crate::base::{Error, Result, clock};
+use crate::base::sync::Arc;
+use crate::base::{Error, ErrorKind, Result, clock};
 use crate::codec::envelope::Envelope;
 use crate::codec::value::read::Node;
 use crate::collection::migrate::{Stepped, UnfitRecord, step};
@@ -50,7 +51,8 @@ impl<'p> Migration<'p> {
 
     /// Takes a record out that the program's code fails on, and goes on. It becomes a document of the
     /// collection `"{name}.quarantine"`: `{"_id": its encoded key, "version": .., "error": .., "record":
-    /// ..}`; [`undo_migration`](Database::undo_migration) puts it back as it was.
+    /// ..}`; [`undo_migration`](Database::undo_migration), or
+    /// [`undo_documents_migration`](Database::undo_documents_migration), puts it back as it was.
     pub fn set_aside(mut self) -> Self {
         self.set_aside = true;
         self
@@ -170,8 +172,7 @@ impl Database {
     ) -> Result<Vec<String>> {
         let catalog = self.core.catalog();
         if let Some(name) = only {
-            let found = catalog.find(name);
-            found.ok_or_else(|| no_such_collection(name))?.1.records()?;
+            existing(&catalog, name)?;
         }
         let all = catalog.members().iter();
         let pending = all
@@ -438,9 +439,13 @@ pub(super) fn first_up_to(tx: &ReadTx, name: &str, version: u32) -> Result<Optio
     Ok(None)
 }
 
-pub(super) fn no_such_collection(name: &str) -> Error {
-    Error::new(
-        crate::base::ErrorKind::NotFound,
-        format!("there is no collection {name:?}"),
-    )
+/// The collection of that name.
+pub(super) fn existing<'c>(catalog: &'c Catalog, name: &str) -> Result<&'c Arc<Records>> {
+    let (_, member) = catalog.find(name).ok_or_else(|| {
+        Error::new(
+            ErrorKind::NotFound,
+            format!("there is no collection {name:?}"),
+        )
+    })?;
+    member.records()
 }

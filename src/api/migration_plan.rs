@@ -4,7 +4,8 @@ use std::collections::BTreeMap;
 use std::fmt;
 
 use super::database::Database;
-use super::migrate::no_such_collection;
+use super::document_schema::DocumentSchema;
+use super::migrate::existing;
 use super::register::Declared;
 use crate::base::Result;
 use crate::base::error::Context;
@@ -141,11 +142,7 @@ impl Database {
     pub fn migration_plan_for<T: Record>(&self) -> Result<MigrationPlan> {
         let plan = || {
             let tx = self.read()?;
-            let found = tx.catalog().find(T::NAME);
-            let info = found
-                .ok_or_else(|| no_such_collection(T::NAME))?
-                .1
-                .records()?;
+            let info = existing(tx.catalog(), T::NAME)?;
             let declared = Declared::of::<T>();
             let difference = declared.compare(info)?;
             note_steps(tx.catalog().code(), T::NAME, &declared.steps);
@@ -172,6 +169,38 @@ impl Database {
             Ok(plan)
         };
         plan().context(|| format!("plan the migration of collection {:?}", T::NAME))
+    }
+}
+
+impl Database {
+    /// What registering a version of documents, and [`migrate`](Database::migrate) behind it, would do to the
+    /// collection. Nothing is written.
+    ///
+    /// # Errors
+    /// Those of [`register_documents`](Database::register_documents), as far as the schema has them;
+    /// [`NotFound`](crate::ErrorKind::NotFound) when there is no such collection yet.
+    pub fn migration_plan_for_documents(&self, schema: &DocumentSchema) -> Result<MigrationPlan> {
+        let name = schema.collection();
+        let plan = || {
+            let tx = self.read()?;
+            let info = existing(tx.catalog(), name)?;
+            let mut versions = versions_of(info);
+            let later = schema.is_later_than(info)?;
+            if later {
+                let between = info.upgrades.current.saturating_add(1)..=schema.version()?;
+                versions.extend(between.map(Version::Documents));
+            }
+            let mut plan = MigrationPlan::of(info, &versions)?;
+            if later {
+                // All of them are of what the closures make of the documents.
+                let ready = info.indexes.iter().filter(|index| index.ready);
+                plan.built = ready.map(|index| index.name.clone()).collect();
+                plan.dropped.clone_from(&plan.built);
+            }
+            plan.count(&tx, info)?;
+            Ok(plan)
+        };
+        plan().context(|| format!("plan the migration of collection {name:?}"))
     }
 }
 

@@ -3,7 +3,7 @@
 use super::database::Database;
 use super::history::{Event, MigrationEvent, note};
 use super::index_build::{abandon, change_stored, delete_tables};
-use super::migrate::{begin_anew, id_of, no_such_collection, quarantine};
+use super::migrate::{begin_anew, existing, id_of, quarantine};
 use super::register::Declared;
 use crate::base::error::Context;
 use crate::base::{Error, ErrorKind, Result, clock};
@@ -34,11 +34,7 @@ impl Database {
         let declared = Declared::of::<T>();
         let undo = || {
             let catalog = self.core.catalog();
-            let found = catalog.find(T::NAME);
-            let info = found
-                .ok_or_else(|| no_such_collection(T::NAME))?
-                .1
-                .records()?;
+            let info = existing(&catalog, T::NAME)?;
             if declared.compare(info)?.later.is_some() {
                 return Err(Error::new(
                     ErrorKind::NotRegistered,
@@ -54,8 +50,36 @@ impl Database {
         undo().context(|| format!("undo the migration of collection {:?}", T::NAME))
     }
 
-    /// Drops what was kept for [`undo_migration`](Database::undo_migration); gives how many records that
-    /// were. Going back is then possible only where nothing was lost.
+    /// Takes a collection of documents back to the version that it had before, and to the JSON Schema that it
+    /// had then; gives how many documents were rewritten for it. The program that registered that version can
+    /// open the file again.
+    ///
+    /// A document that is as the migration left it becomes what it was, byte for byte. One that was written
+    /// since is converted back by the [`step_back`](crate::DocumentSchema::step_back) of the schema that this
+    /// program has registered. What was set aside is put back.
+    ///
+    /// It is one transaction: all of it happens, or nothing. The indexes go, since they are of the later
+    /// version: [`create_index`](Database::create_index) makes them anew.
+    ///
+    /// # Errors
+    /// [`NotMigrated`](crate::ErrorKind::NotMigrated) when a document has no counterpart in the earlier
+    /// version, naming it; [`NotRegistered`](crate::ErrorKind::NotRegistered) when one was written since and
+    /// the closures are not registered; [`Rejected`](crate::ErrorKind::Rejected) when what one is converted to
+    /// does not fit the earlier JSON Schema; [`NotFound`](crate::ErrorKind::NotFound) when there is no such
+    /// collection, or no earlier version.
+    pub fn undo_documents_migration(&self, collection: &str) -> Result<u64> {
+        let undo = || {
+            let catalog = self.core.catalog();
+            let info = existing(&catalog, collection)?;
+            info.documents()?;
+            self.write(|tx| undo(tx, collection))
+        };
+        undo().context(|| format!("undo the migration of collection {collection:?}"))
+    }
+
+    /// Drops what was kept for [`undo_migration`](Database::undo_migration) and
+    /// [`undo_documents_migration`](Database::undo_documents_migration); gives how many records that were.
+    /// Going back is then possible only where nothing was lost.
     ///
     /// # Errors
     /// [`NotFound`](crate::ErrorKind::NotFound) when there is no such collection.
@@ -68,11 +92,7 @@ impl Database {
 fn forget(tx: &WriteTx, collection: &str) -> Result<u64> {
     let began = clock::instant();
     let catalog = tx.catalog();
-    let found = catalog.find(collection);
-    let info = found
-        .ok_or_else(|| no_such_collection(collection))?
-        .1
-        .records()?;
+    let info = existing(&catalog, collection)?;
     let Some(table) = &info.undo else {
         return Ok(0);
     };
@@ -101,19 +121,24 @@ fn forget(tx: &WriteTx, collection: &str) -> Result<u64> {
 
 fn undo(tx: &WriteTx, collection: &str) -> Result<u64> {
     let began = clock::instant();
+    abandon(tx, existing(&tx.catalog(), collection)?)?;
+    // As it is now: what was coming is not to be stored again.
     let catalog = tx.catalog();
-    let found = catalog.find(collection);
-    let info = found
-        .ok_or_else(|| no_such_collection(collection))?
-        .1
-        .records()?;
-    abandon(tx, info)?;
+    let info = existing(&catalog, collection)?;
     let target = target(info)?;
     tx.mark_changed();
     let back = WayBack::new(info, target, catalog.code())?;
     let options = tx.core.body_options(info);
     let mut tables = WritingTables::open(tx.transaction()?, info)?;
-    let (restored, put_back) = restore(&mut tables, info, &back, options)?;
+    let json_schema = match &info.shape {
+        Shape::Typed(_) => None,
+        Shape::Documents(documents) => documents.stored.json_schema_of(target),
+    };
+    let check = |body: &[u8]| match &json_schema {
+        Some(schema) => schema.check_body(body),
+        None => Ok(()),
+    };
+    let (restored, put_back) = restore(&mut tables, info, &back, options, &check)?;
     drop(tables);
     release(tx, info, &put_back)?;
     let records = restored + put_back.len() as u64;

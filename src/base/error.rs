@@ -43,8 +43,8 @@ pub enum ErrorKind {
     Conflict,
     /// What was named does not exist: a key to update, a file to open, a field or an index.
     NotFound,
-    /// The declared record differs from the stored one under the same version. The message names
-    /// the fields. Raise the version, or restore the declaration.
+    /// The declared record differs from the stored one under the same version, or the JSON Schema of
+    /// documents does. The message names the fields. Raise the version, or restore the declaration.
     SchemaChanged,
     /// The file holds a newer version of a collection than this program knows. Nothing was
     /// written. Use a newer program.
@@ -54,7 +54,8 @@ pub enum ErrorKind {
     /// It is as it was; mend it, let [`set_aside`](crate::Migration::set_aside) take it out, or change the
     /// conversion.
     NotMigrated,
-    /// The collection needs work (an index to build) that only `register` may do.
+    /// The collection needs work (an index to build) that only `register` may do; or a record of an older
+    /// version needs code that this program has not registered.
     NotRegistered,
     /// The index is being built, or a build was interrupted: `register` finishes it.
     IndexNotReady,

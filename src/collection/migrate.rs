@@ -1,12 +1,14 @@
 //! How are the records of older versions rewritten? In bounded steps, each in a transaction of its own,
 //! each going on where the last one stopped. Every record is old or new at any time, and reads the same.
 //!
-//! Indexes have nothing to do with it: they hold what the current version implies, whatever lies there.
+//! Indexes have nothing to do with it: they hold what the current version implies, whatever lies there. But
+//! what is taken out although it could be converted, is taken out of them.
 
 use super::body::{Body, BodyOptions, seal};
 use super::read::of_record;
 use super::tables::WritingTables;
 use super::undo::keep_overwritten;
+use super::write::take_out_of_indexes;
 use crate::base::{Error, ErrorKind, Result};
 use crate::codec::envelope::Envelope;
 use crate::schema::catalog::Records;
@@ -47,6 +49,17 @@ struct Rewritten {
     new: Option<Vec<u8>>,
     /// What it was, where something is lost.
     old: Option<Vec<u8>>,
+    /// Its current form, where it is taken out and indexes have it.
+    indexed: Option<Vec<u8>>,
+}
+
+/// A record that cannot be rewritten.
+struct Failed {
+    error: Error,
+    /// Its body under its own version.
+    body: Vec<u8>,
+    /// Its current form, where it has one.
+    brought: Option<Vec<u8>>,
 }
 
 /// Rewrites the records of older versions behind `after`, up to the bounds of a step. One that cannot be
@@ -84,9 +97,15 @@ pub(crate) fn step(
                         key: key.to_vec(),
                         new: Some(new),
                         old,
+                        indexed: None,
                     });
                 }
-                Err((error, body)) if set_aside && is_unfit(&error) => {
+                Err(failed) if set_aside && is_unfit(&failed.error) => {
+                    let Failed {
+                        error,
+                        body,
+                        brought,
+                    } = failed;
                     bytes += body.len() + old.as_ref().map_or(0, Vec::len);
                     stepped.unfit.push(UnfitRecord {
                         key: key.to_vec(),
@@ -98,9 +117,10 @@ pub(crate) fn step(
                         key: key.to_vec(),
                         new: None,
                         old,
+                        indexed: brought,
                     });
                 }
-                Err((error, _)) => return Err(of_record(error, info, &key)),
+                Err(failed) => return Err(of_record(failed.error, info, &key)),
             }
         }
         if stepped.seen >= records_max || bytes >= STEP_BYTES_MAX {
@@ -110,7 +130,16 @@ pub(crate) fn step(
     }
     stepped.after = reached;
     let change = tables.transaction.begin_change();
-    for Rewritten { key, new, old } in &rewritten {
+    for Rewritten {
+        key,
+        new,
+        old,
+        indexed,
+    } in &rewritten
+    {
+        if let Some(body) = indexed {
+            take_out_of_indexes(tables, info, key, body)?;
+        }
         if let Some(undo) = &mut tables.undo {
             keep_overwritten(undo, info, key, old.as_deref())?;
         }
@@ -132,24 +161,33 @@ fn rewrite(
     info: &Records,
     options: BodyOptions,
     check: &dyn Fn(&[u8]) -> Result<()>,
-) -> Result<Vec<u8>, (Error, Vec<u8>)> {
-    let body = Body::open_as_it_is(stored).map_err(|error| (error, Vec::new()))?;
-    let rewrite = || {
+) -> Result<Vec<u8>, Failed> {
+    let body = Body::open_as_it_is(stored).map_err(|error| Failed {
+        error,
+        body: Vec::new(),
+        brought: None,
+    })?;
+    let mut brought = None;
+    let mut rewrite = || {
         let Envelope {
             version,
             revision,
             expires,
             ..
         } = body.envelope;
-        let brought = info.upgrades.bring(version, body.bytes())?;
-        check(&brought)?;
+        let brought = brought.insert(info.upgrades.bring(version, body.bytes())?);
+        check(brought)?;
         let mut new = Vec::with_capacity(brought.len() + 16);
         let current = info.upgrades.current;
         seal(current, revision, expires, options, &mut new, |out| {
-            out.extend_from_slice(&brought);
+            out.extend_from_slice(brought);
             Ok(())
         })?;
         Ok(new)
     };
-    rewrite().map_err(|error| (error, body.bytes().to_vec()))
+    rewrite().map_err(|error| Failed {
+        error,
+        body: body.bytes().to_vec(),
+        brought,
+    })
 }

@@ -52,12 +52,14 @@ pub(crate) fn forget_overwritten(
 const BATCH: usize = 1_000;
 
 /// Takes every record back to the version that the way leads to, and forgets what it was for. Gives how
-/// many were rewritten, and the keys of those that were put back after they had been set aside.
+/// many were rewritten, and the keys of those that were put back after they had been set aside. `check`
+/// looks at what is converted back, not at what is as it was left.
 pub(crate) fn restore(
     tables: &mut WritingTables<'_>,
     info: &Records,
     way: &WayBack,
     options: BodyOptions,
+    check: &dyn Fn(&[u8]) -> Result<()>,
 ) -> Result<(u64, Vec<Vec<u8>>)> {
     let change = tables.transaction.begin_change();
     let mut restored = 0;
@@ -71,7 +73,8 @@ pub(crate) fn restore(
         };
         for record in ReadTable::Writing(&tables.records).range(bounds)? {
             let (key, stored) = record?;
-            let earlier = earlier(tables.undo.as_deref(), info, way, &key, stored, options);
+            let undo = tables.undo.as_deref();
+            let earlier = earlier(undo, info, way, &key, stored, options, check);
             if let Some(earlier) = earlier.map_err(|error| of_record(error, info, &key))? {
                 batch.push((key.to_vec(), earlier));
             }
@@ -117,6 +120,7 @@ fn earlier(
     key: &[u8],
     stored: Bytes<'_>,
     options: BodyOptions,
+    check: &dyn Fn(&[u8]) -> Result<()>,
 ) -> Result<Option<Earlier>> {
     let body = Body::open_as_it_is(stored)?;
     let Envelope {
@@ -156,6 +160,7 @@ fn earlier(
     }
     let before = before.map(|(envelope, body)| (envelope.version, body));
     let earlier = way.take(version, body.bytes(), before)?;
+    check(&earlier)?;
     let mut new = Vec::with_capacity(earlier.len() + 16);
     seal(way.target, revision, expires, options, &mut new, |out| {
         out.extend_from_slice(&earlier);

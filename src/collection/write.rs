@@ -103,12 +103,7 @@ pub(crate) fn write(
         .zip(lists)
     {
         for gone in &difference.gone {
-            let (entry, _) = entry(index, gone, key, &[]);
-            // While a unique index is being built, its entry may be that of another record, which
-            // the build then reports.
-            if index.ready || !index.plan.unique || owns(index, table, &entry, key)? {
-                table.change(&entry, None)?;
-            }
+            remove_entry(index, table, gone, key)?;
         }
         for come in &difference.come {
             let (entry, value) = entry(index, come, key, &difference.included);
@@ -118,6 +113,33 @@ pub(crate) fn write(
     }
     change.finish();
     Ok(existed)
+}
+
+/// Removes the entries that indexes have of a body; the record itself is the caller's to change.
+pub(crate) fn take_out_of_indexes(
+    tables: &mut WritingTables<'_>,
+    info: &Records,
+    key: &[u8],
+    body: &[u8],
+) -> Result<()> {
+    let mut scratch = Scratch::default();
+    for (index, table) in info.indexes.iter().zip(&mut tables.indexes) {
+        index_keys(index, info, body, &mut scratch).map_err(|error| of_stored(error, index))?;
+        for gone in scratch.keys() {
+            remove_entry(index, table, gone, key)?;
+        }
+    }
+    Ok(())
+}
+
+fn remove_entry(index: &Index, table: &mut WriteTable<'_>, gone: &[u8], key: &[u8]) -> Result<()> {
+    let (entry, _) = entry(index, gone, key, &[]);
+    // While a unique index is being built, its entry may be that of another record, which the build then
+    // reports.
+    if index.ready || !index.plan.unique || owns(index, table, &entry, key)? {
+        table.change(&entry, None)?;
+    }
+    Ok(())
 }
 
 /// What lies under a key that is written.

@@ -27,17 +27,14 @@ use serde::{Deserialize, Serialize};
 
 use super::difference::{Later, compare};
 use super::index::IndexPlan;
-use super::json::to_value;
 use super::json_schema::JsonSchema;
 use super::key::fixed_width;
 use super::layout::{Layout, Route};
 use super::step::Step;
 use super::types::{IndexDefinition, RecordType};
 use super::upgrade::{CodeBook, Upgrades, note_steps};
-use super::view::ValueRef;
 use crate::base::sync::{Arc, RwLock};
 use crate::base::{Error, ErrorKind, Result};
-use crate::codec::value::read::Node;
 
 /// The row with the next unused id.
 pub(crate) const NEXT_ID_ROW: &[u8] = b"next";
@@ -188,6 +185,34 @@ impl StoredDocuments {
     pub(crate) fn versions(&self) -> Vec<u32> {
         let earlier = self.earlier.iter().map(|earlier| earlier.version);
         earlier.chain([self.version]).collect()
+    }
+
+    /// Becomes what a later version has, but for the indexes. Without a JSON Schema it keeps its own.
+    pub(crate) fn become_later(&mut self, version: u32, json_schema: Option<String>) {
+        self.earlier.push(DocumentVersion {
+            version: self.version,
+            passed: false,
+            json_schema: self.json_schema.clone(),
+        });
+        let between = self.version.saturating_add(1)..version;
+        self.earlier.extend(between.map(|version| DocumentVersion {
+            version,
+            passed: true,
+            json_schema: None,
+        }));
+        self.version = version;
+        if json_schema.is_some() {
+            self.json_schema = json_schema;
+        }
+        self.indexes.clear();
+        self.state.undo = true;
+    }
+
+    /// The JSON Schema that it had in an earlier version.
+    pub(crate) fn json_schema_of(&self, version: u32) -> Option<JsonSchema> {
+        let mut earlier = self.earlier.iter();
+        let found = earlier.find(|earlier| earlier.version == version)?;
+        found.json_schema.clone().map(JsonSchema::stored)
     }
 }
 
@@ -388,10 +413,7 @@ impl Documents {
     /// Refuses a document that does not fit the JSON Schema.
     pub(crate) fn check(&self, body: &[u8]) -> Result<()> {
         match &self.json_schema {
-            Some(schema) => {
-                let value = ValueRef::of_node(Node::root(body))?;
-                schema.check(&to_value(value, body.len())?)
-            }
+            Some(schema) => schema.check_body(body),
             None => Ok(()),
         }
     }

@@ -1,7 +1,10 @@
 //! Does a document fit the JSON Schema of its collection? The `jsonschema` crate says so; without the
 //! feature that has it, a collection with a schema cannot be written.
 
+use super::json::to_value;
+use super::view::ValueRef;
 use crate::base::{Error, ErrorKind, Result};
+use crate::codec::value::read::Node;
 
 #[cfg(feature = "json-schema")]
 use crate::base::sync::OnceLock;
@@ -29,9 +32,15 @@ impl JsonSchema {
             .map_err(|error| Error::corrupt("the JSON Schema is damaged").because(error))
     }
 
+    /// Refuses a document that does not fit.
+    pub(crate) fn check_body(&self, body: &[u8]) -> Result<()> {
+        let value = ValueRef::of_node(Node::root(body))?;
+        self.check(&to_value(value, body.len())?)
+    }
+
     /// Refuses a value that does not fit, naming the places where it does not, up to eight.
     #[cfg(feature = "json-schema")]
-    pub(crate) fn check(&self, value: &serde_json::Value) -> Result<()> {
+    fn check(&self, value: &serde_json::Value) -> Result<()> {
         let validator = match self.validator.get() {
             Some(validator) => validator,
             None => {
@@ -64,9 +73,22 @@ impl JsonSchema {
     /// Refuses: nobody here can tell.
     #[cfg(not(feature = "json-schema"))]
     #[expect(clippy::unused_self, reason = "with the feature it is used")]
-    pub(crate) fn check(&self, _value: &serde_json::Value) -> Result<()> {
+    fn check(&self, _value: &serde_json::Value) -> Result<()> {
         Err(without_feature())
     }
+}
+
+/// A JSON Schema as it is kept.
+///
+/// # Errors
+/// `Invalid` where it is none.
+pub(crate) fn text_of(schema: &serde_json::Value) -> Result<String> {
+    check_schema(Some(schema))?;
+    let text = schema.to_string();
+    // It is read again from its text, where less depth is allowed.
+    serde_json::from_str::<serde_json::Value>(&text)
+        .map_err(|error| Error::invalid("the JSON Schema cannot be kept").because(error))?;
+    Ok(text)
 }
 
 /// Refuses what is no JSON Schema; without the feature any change of one.

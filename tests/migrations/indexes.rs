@@ -1,5 +1,7 @@
 //! Indexes and versions: each reflects the current version, whatever lies in the table.
 
+use std::sync::atomic::{AtomicBool, Ordering};
+
 use larder::{ErrorKind, MigrationEvent};
 
 use crate::support::{db, kind};
@@ -226,4 +228,62 @@ fn an_index_over_what_was_removed_and_is_there_again_is_built_anew() {
             .count(),
         0
     );
+}
+
+/// The build of its index was interrupted by a panic, so that the version was coming when the one before it was
+/// undone: what was coming was stored again, over index tables that were gone.
+#[test]
+fn a_version_that_was_coming_is_gone_when_the_one_before_it_is_undone() {
+    static PANICS: AtomicBool = AtomicBool::new(true);
+    #[larder::record(name = "things")]
+    struct First {
+        #[key]
+        id: u64,
+        number: u32,
+    }
+    #[larder::record(name = "things", version = 2)]
+    struct Second {
+        #[key]
+        id: u64,
+        number: u64,
+    }
+    #[larder::record(name = "things", version = 3, from = Second)]
+    struct Third {
+        #[key]
+        id: u64,
+        #[index]
+        name: String,
+    }
+    impl From<Second> for Third {
+        fn from(before: Second) -> Self {
+            let last = before.id == 59_999;
+            assert!(!(last && PANICS.load(Ordering::Relaxed)), "a bug");
+            Self {
+                id: before.id,
+                name: before.number.to_string(),
+            }
+        }
+    }
+    let db = db();
+    let first = (0..60_000).map(|id| First { id, number: 7 });
+    db.write(|tx| tx.collection::<First>()?.load(first).map(drop))
+        .unwrap();
+    db.register::<Second>().unwrap();
+    let register = || db.register::<Third>();
+    assert!(std::panic::catch_unwind(std::panic::AssertUnwindSafe(register)).is_err());
+    db.undo_migration::<Second>().unwrap();
+    crate::support::check(&db);
+    // There is nothing to abandon, and so nothing to write.
+    let next = || {
+        db.write(|tx| Ok::<_, larder::Error>(tx.sequence()))
+            .unwrap()
+    };
+    let sequence = next();
+    db.register::<First>().unwrap();
+    assert_eq!(next(), sequence);
+    PANICS.store(false, Ordering::Relaxed);
+    db.register::<Third>().unwrap();
+    let tx = db.read().unwrap();
+    let things = tx.collection::<Third>().unwrap();
+    assert_eq!(things.by(Third::BY_NAME).len().unwrap(), 60_000);
 }

@@ -14,7 +14,7 @@ mod tests;
 mod way_back;
 
 pub(crate) use back::plan_back;
-pub(crate) use code::{CodeBook, note_steps};
+pub(crate) use code::{Code, CodeBook, note_steps};
 pub(crate) use compile::compare_versions;
 use conversion::Conversion;
 pub(crate) use sources::source_of;

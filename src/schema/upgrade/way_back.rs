@@ -15,6 +15,8 @@ pub(crate) struct WayBack {
     steps: Vec<StepBack>,
     /// The way forward, for what was before.
     forward: Upgrades,
+    /// What to do about a step that nothing leads back on.
+    advice: &'static str,
 }
 
 struct StepBack {
@@ -74,6 +76,10 @@ impl WayBack {
             target,
             steps,
             forward,
+            advice: match info.shape {
+                Shape::Typed(_) => "implement `Downgrade` and write `downgrade` beside `from = ..`",
+                Shape::Documents(_) => "register a schema with a `step_back` for it",
+            },
         })
     }
 
@@ -146,18 +152,17 @@ impl WayBack {
             }
             (Back::Plan(conversion), None) => conversion.apply(body, None, out),
             (Back::Code(down), before) => down(body, before, out),
-            (Back::None, _) => Err(no_way(*from, *to)),
+            (Back::None, _) => Err(no_way(*from, *to, self.advice)),
         }
     }
 }
 
 #[cold]
-fn no_way(from: u32, to: u32) -> Error {
+fn no_way(from: u32, to: u32, advice: &str) -> Error {
     Error::new(
         ErrorKind::NotMigrated,
         format!(
-            "it was written since the migration, and no code leads from version {from} back to {to}; \
-             implement `Downgrade` and write `downgrade` beside `from = ..`"
+            "it was written since the migration, and no code leads from version {from} back to {to}; {advice}"
         ),
     )
 }

@@ -661,7 +661,7 @@ impl Run {
                 return Ok(());
             }
             self.before(base, image, &found)?;
-            self.to_the_end(base, &volume, seed)
+            self.go_to_the_end(base, &volume, seed)
         })
         .map_err(|error| format!("{:?}: {error}", base.act))
     }
@@ -695,14 +695,14 @@ impl Run {
             }
             leave(db, &volume, seed.is_multiple_of(2));
             self.tally.add(REOPENED_FIRST);
-            return self.to_the_end(base, &volume, seed);
+            return self.go_to_the_end(base, &volume, seed);
         }
         volume.kill();
         Ok(())
     }
 
     /// All become the later version, go back, and become it again.
-    fn to_the_end(&mut self, base: &Base, volume: &SimVolume, seed: u64) -> Result<(), String> {
+    fn go_to_the_end(&mut self, base: &Base, volume: &SimVolume, seed: u64) -> Result<(), String> {
         let db = self.open(volume, seed ^ 4)?;
         Act::Register
             .perform(&db)
@@ -723,8 +723,8 @@ impl Run {
         is_sound(&db)?;
         let found = stored_both(&db).map_err(told("it cannot be read"))?;
         all_are_of(1, &found)?;
-        for at in 0..2 {
-            as_they_were(&found[at], &base.first[at])?;
+        for (found, first) in found.iter().zip(&base.first) {
+            as_they_were(found, first)?;
         }
         Act::Abandon
             .perform(&db)
@@ -976,15 +976,10 @@ fn run(
     for closed in [false, true] {
         for base in Base::all(controls, closed)? {
             let failed = |error: String| format!("closed before: {closed}, {error}");
-            let began = std::time::Instant::now();
             let count = run.sweep(&base, rule, images_of_a_cut).map_err(failed)?;
             let cuts = run.tally.count(CUT);
             run.failing_syncs(&base, sync_step).map_err(failed)?;
-            println!(
-                "{:?}: {count} images, {cuts} cuts so far, {:?}",
-                base.act,
-                began.elapsed()
-            );
+            println!("{:?}: {count} images, {cuts} cuts so far", base.act);
             images += count;
         }
     }

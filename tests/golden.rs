@@ -455,6 +455,24 @@ fn a_file_that_reads_otherwise_is_told_by_its_first_line() {
     for part in ["one.larder", "line 5", "city-5\"", "city-55\""] {
         assert!(error.to_string().contains(part), "{part}: {error}");
     }
+    // How lines end makes no difference.
+    std::fs::write(&text, read.replace('\n', "\r\n")).unwrap();
+    assert_eq!(golden.check(open).unwrap(), 1);
+    std::fs::write(&text, read.trim_end()).unwrap();
+    assert_eq!(golden.check(open).unwrap(), 1);
+    std::fs::write(&text, format!("{read}more")).unwrap();
+    assert_eq!(kind(golden.check(open)), ErrorKind::Invalid);
+    // A program that registers nothing has tested nothing.
+    let bare = |path: &Path| small().open_existing(path);
+    assert_eq!(kind(golden.check(bare)), ErrorKind::Invalid);
+    assert_eq!(kind(self::golden().check(bare)), ErrorKind::NotRegistered);
+    for name in ["", "..", "a/b", "../one"] {
+        assert_eq!(kind(golden.keep(name, |_| Ok(()))), ErrorKind::Invalid);
+    }
+    // What is gone is not made again in silence.
+    std::fs::remove_file(directory.path().join("one.larder")).unwrap();
+    assert_eq!(kind(golden.check(open)), ErrorKind::NotFound);
+    assert_eq!(kind(keep(4)), ErrorKind::NotFound);
     // A maker that fails keeps nothing.
     let failed = golden.keep("two", |path| {
         create(path)?.close()?;

@@ -63,7 +63,8 @@ use proc_macro::TokenStream;
 /// - `#[default]`: records of earlier versions have no such field; it is what `Default` gives for its
 ///   type there, with `#[default = 5]` that value. Text may be written as a literal for every
 ///   type that is `From<&str>`.
-/// - `#[renamed(from = "old")]`: what the field was called in earlier versions, several names with the
+/// - `#[renamed(from = "old")]`: what the field was called in earlier versions, of which a user may have
+///   skipped any: keep each name for as long as there may be files with it. Several names with the
 ///   latest first. Two fields may exchange their names.
 ///
 /// `#[larder::record]` stands before std's `#[derive(Default)]`, which refuses `#[default]` before a field.

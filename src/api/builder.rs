@@ -5,7 +5,7 @@ use std::time::Duration;
 
 use super::database::Database;
 use super::document_schema::DocumentSchema;
-use super::register::CollectionOptions;
+use super::register::{CollectionOptions, Declared, Registration};
 use crate::base::limits::{BODY_BYTES_MAX, BODY_BYTES_MAX_DEFAULT, CACHE_BYTES_DEFAULT};
 use crate::base::sync::Arc;
 use crate::base::{Error, ErrorKind, Result};
@@ -13,8 +13,6 @@ use crate::schema::record::Record;
 use crate::store::{Mode, OpenOptions, Place, Store, Verify};
 use crate::txn::core::{Core, Durability};
 use crate::txn::interval::sync_every;
-
-type Registration = Box<dyn FnOnce(&Database) -> Result<()>>;
 
 /// Choices for opening a [`Database`].
 ///
@@ -60,23 +58,26 @@ impl Builder {
         self
     }
 
-    /// Registers a record once the database is open: see [`Database::register`].
+    /// Registers a record once the database is open: see [`Database::register`]. Of all that is registered
+    /// here later versions come together, or none does: where one cannot, the program that was can go on.
     pub fn register<T: Record>(mut self) -> Self {
-        self.registrations.push(Box::new(Database::register::<T>));
+        let declared = Declared::of::<T>();
+        self.registrations
+            .push(Registration::Records(declared, None));
         self
     }
 
     /// Registers a record with choices for its collection: see [`Database::register_with`].
     pub fn register_with<T: Record>(mut self, options: CollectionOptions) -> Self {
+        let declared = Declared::of::<T>();
         self.registrations
-            .push(Box::new(move |db| db.register_with::<T>(options)));
+            .push(Registration::Records(declared, Some(options)));
         self
     }
 
     /// Registers a version of documents once the database is open: see [`Database::register_documents`].
     pub fn register_documents(mut self, schema: DocumentSchema) -> Self {
-        self.registrations
-            .push(Box::new(move |db| db.register_documents(schema)));
+        self.registrations.push(Registration::Documents(schema));
         self
     }
 
@@ -189,9 +190,7 @@ impl Builder {
         {
             sync_every(interval, &db.core)?;
         }
-        for register in self.registrations {
-            register(&db)?;
-        }
+        db.register_all(&self.registrations)?;
         Ok(db)
     }
 }

@@ -47,7 +47,7 @@
 
 use std::fmt::Write;
 use std::fs;
-use std::path::{Path, PathBuf};
+use std::path::{Component, Path, PathBuf};
 
 use super::database::Database;
 use crate::base::error::Context;
@@ -78,6 +78,15 @@ impl Golden {
     /// gone that `{name}.jsonl` was read of; [`Io`](crate::ErrorKind::Io) when the file cannot be
     /// put in its place.
     pub fn keep(&self, name: &str, make: impl FnOnce(&Path) -> Result<()>) -> Result<()> {
+        let mut parts = Path::new(name).components();
+        if !matches!(
+            (parts.next(), parts.next()),
+            (Some(Component::Normal(_)), None)
+        ) {
+            return Err(Error::invalid(format!(
+                "{name:?} is no name of a golden file: it is one in the directory, without its extension"
+            )));
+        }
         let path = self.directory.join(format!("{name}.{EXTENSION}"));
         if path.exists() {
             return Ok(());
@@ -94,10 +103,12 @@ impl Golden {
         }
         let scratch = Scratch::new(name)?;
         make(&scratch.file).context(|| format!("make the golden file {name:?}"))?;
+        // Another test may look for it meanwhile: it is there as a whole, or not.
+        let whole = path.with_extension(uuid::Uuid::new_v4().simple().to_string());
         fs::create_dir_all(&self.directory)
-            .and_then(|()| fs::copy(&scratch.file, &path))
-            .map_err(|error| failed("keep", &path, error))?;
-        Ok(())
+            .and_then(|()| fs::copy(&scratch.file, &whole))
+            .and_then(|_| fs::rename(&whole, &path))
+            .map_err(|error| failed("keep", &path, error))
     }
 
     /// Opens a copy of every file that is kept, by `open`, which gets its path; gives how many there are.
@@ -107,8 +118,9 @@ impl Golden {
     /// none.
     ///
     /// # Errors
-    /// [`Invalid`](crate::ErrorKind::Invalid) when something else is read, naming file and line; those of
-    /// opening and reading.
+    /// [`Invalid`](crate::ErrorKind::Invalid) when something else is read, naming file and line;
+    /// [`NotRegistered`](crate::ErrorKind::NotRegistered) when `open` registers nothing that leads on from what
+    /// is there; [`NotFound`](crate::ErrorKind::NotFound) when there is no file; those of opening and reading.
     pub fn check(&self, open: impl Fn(&Path) -> Result<Database>) -> Result<usize> {
         let mut paths = Vec::new();
         let directory = &self.directory;
@@ -122,6 +134,12 @@ impl Golden {
             {
                 paths.push(path);
             }
+        }
+        if paths.is_empty() {
+            return Err(Error::new(
+                ErrorKind::NotFound,
+                format!("there is no golden file in {}", directory.display()),
+            ));
         }
         paths.sort();
         for path in &paths {
@@ -142,7 +160,15 @@ fn check_file(path: &Path, open: &impl Fn(&Path) -> Result<Database>) -> Result<
     fs::copy(path, &scratch.file).map_err(|error| failed("copy", path, error))?;
     let db = open(&scratch.file)?;
     let read = dump(&db.read()?)?;
-    db.migrate()?;
+    let unregistered = db.migrate()?.unregistered;
+    if !unregistered.is_empty() {
+        return Err(Error::new(
+            ErrorKind::NotRegistered,
+            format!(
+                "it has records of earlier versions of {unregistered:?}, which `open` does not register"
+            ),
+        ));
+    }
     same("after its migration", &read, &dump(&db.read()?)?)?;
     let report = db.check()?;
     if !report.is_ok() {
@@ -160,20 +186,22 @@ fn check_file(path: &Path, open: &impl Fn(&Path) -> Result<Database>) -> Result<
 
 /// Refuses what is not the same, by its first line.
 fn same(whence: &str, read: &str, wanted: &str) -> Result<()> {
-    if read == wanted {
-        return Ok(());
+    // How lines end is a matter of the editor, and of the repository.
+    let (mut lines, mut others) = (read.lines(), wanted.lines());
+    for number in 1_u64.. {
+        match (lines.next(), others.next()) {
+            (None, None) => break,
+            (line, other) if line == other => {}
+            (line, other) => {
+                return Err(Error::invalid(format!(
+                    "line {number} is\n  {}\nand {whence}\n  {}",
+                    line.unwrap_or("not there"),
+                    other.unwrap_or("not there"),
+                )));
+            }
+        }
     }
-    let lines = read.lines().map(Some).chain(std::iter::repeat(None));
-    let others = wanted.lines().map(Some).chain(std::iter::repeat(None));
-    let mut both = lines.zip(others).enumerate();
-    let found = both.find(|(_, (line, other))| line != other);
-    let (number, (line, other)) = found.unwrap_or((0, (None, None)));
-    Err(Error::invalid(format!(
-        "line {} is\n  {}\nand {whence}\n  {}",
-        number + 1,
-        line.unwrap_or("not there"),
-        other.unwrap_or("not there"),
-    )))
+    Ok(())
 }
 
 /// Everything that is read, a line each.

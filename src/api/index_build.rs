@@ -83,16 +83,11 @@ fn build(tx: &WriteTx, collection: &str, id: u32, unfit: Unfit) -> Result<()> {
     }
 }
 
-/// An index is ready: the ones that it replaces go, or the version comes that it was the last to wait for.
+/// An index is ready: the ones that it replaces go. Those of a version that is coming wait for it.
 fn finish(tx: &WriteTx, found: &Unfinished<'_>) -> Result<()> {
     let (info, ready) = (found.info, found.index);
     if found.is_coming() {
-        change_indexes_of(tx, found, |indexes| set_building(indexes, ready.id, None))?;
-        let waits = |index: &&Index| !index.ready && index.id != ready.id;
-        return match found.of.indexes.iter().find(waits) {
-            Some(_) => Ok(()),
-            None => come(tx, &info.name),
-        };
+        return change_indexes_of(tx, found, |indexes| set_building(indexes, ready.id, None));
     }
     let others = info
         .indexes

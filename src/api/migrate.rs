@@ -330,7 +330,7 @@ fn set_apart(tx: &WriteTx, info: &Records, unfit: &[UnfitRecord]) -> Result<()> 
         let id = id_of(&record.key);
         document.insert("_id".into(), id.as_str().into());
         document.insert("version".into(), record.version.into());
-        document.insert("error".into(), told(&record.error).into());
+        document.insert("error".into(), record.error.to_string().into());
         document.insert("record".into(), shown(info, record)?);
         quarantine.put(id.as_str(), serde_json::Value::Object(document))?;
     }
@@ -366,18 +366,6 @@ pub(super) fn id_of(key: &[u8]) -> String {
         let _ = write!(digits, "{byte:02x}");
     }
     digits
-}
-
-/// An error with all that lies beneath it.
-fn told(error: &Error) -> String {
-    let mut text = error.to_string();
-    let mut source = std::error::Error::source(error);
-    while let Some(cause) = source {
-        text.push_str(": ");
-        text.push_str(&cause.to_string());
-        source = cause.source();
-    }
-    text
 }
 
 /// A record as JSON, as it is under its own version.

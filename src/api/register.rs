@@ -1,8 +1,12 @@
 //! How does a declaration meet what is stored? By `register`, which does the work there is.
 
+use std::cell::Cell;
+
 use super::database::Database;
+use super::document_schema::DocumentSchema;
 use super::index_build::{abandon, change_stored, come, delete_tables, new_index};
 use super::migrate::{check_quarantine, first_up_to};
+use super::register_documents::bring;
 use crate::base::error::Context;
 use crate::base::name::{check_name, show_key};
 use crate::base::sync::Arc;
@@ -61,7 +65,7 @@ impl Database {
     /// another order and widened; anything else takes a `TryFrom` and `from = ..`.
     ///
     /// Works in transactions of bounded size, between which others may write, and goes on where it
-    /// was interrupted. Where there is nothing to do, nothing is written. Opened read-only, it only
+    /// was interrupted; while a later version is coming, nobody writes to its collection. Where there is nothing to do, nothing is written. Opened read-only, it only
     /// compares, and records are read as the declaration has them.
     ///
     /// # Errors
@@ -82,43 +86,82 @@ impl Database {
     }
 
     fn register_type<T: Record>(&self, options: Option<CollectionOptions>) -> Result<()> {
-        self.bring_to::<T>(&Declared::of::<T>(), options)
-            .context(|| format!("register collection {:?}", T::NAME))
+        self.register_all(&[Registration::Records(Declared::of::<T>(), options)])
     }
 
-    fn bring_to<T: Record>(
-        &self,
-        declared: &Declared,
-        options: Option<CollectionOptions>,
-    ) -> Result<()> {
-        let set_aside = options.is_some_and(|options| options.set_aside);
-        if set_aside {
-            check_quarantine(&self.core.catalog(), T::NAME)?;
+    /// Registers all: later versions come together, or none does.
+    pub(super) fn register_all(&self, registrations: &[Registration]) -> Result<()> {
+        let each = |act: &dyn Fn(&Registration) -> Result<()>| {
+            registrations.iter().try_for_each(|registration| {
+                let name = registration.collection();
+                act(registration).context(|| format!("register collection {name:?}"))
+            })
+        };
+        let missing = || {
+            let missing = Cell::new(false);
+            each(&|registration| {
+                missing.set(missing.get() | !self.is_there(registration)?);
+                Ok(())
+            })?;
+            Ok(missing.get())
+        };
+        each(&|registration| {
+            if registration.sets_aside() {
+                check_quarantine(&self.core.catalog(), registration.collection())?;
+            }
+            Ok(())
+        })?;
+        // Between two transactions another thread may drop what this one builds, as its own build
+        // failed or its declaration is another: only what is found at the end counts.
+        let mut rounds = 0;
+        while missing()? {
+            if rounds == ROUNDS_MAX {
+                return Err(Error::new(
+                    ErrorKind::Conflict,
+                    "other threads register another declaration of it at the same time; register one \
+                     declaration, and use only that",
+                ));
+            }
+            rounds += 1;
+            each(&|registration| self.make_ready(registration))?;
+            self.write(|tx| each(&|registration| registration.come(tx)))?;
         }
-        let unfit = if set_aside {
+        if self.core.store.is_read_only() {
+            return Ok(());
+        }
+        each(&|registration| {
+            if registration.sets_aside() {
+                self.set_aside_unfit(registration.collection())?;
+            }
+            Ok(())
+        })
+    }
+
+    fn is_there(&self, registration: &Registration) -> Result<bool> {
+        match registration {
+            Registration::Records(declared, options) => self.is_registered(declared, *options),
+            Registration::Documents(schema) => self.has_documents(schema),
+        }
+    }
+
+    /// Does all that takes long: what is left is to let a later version come.
+    fn make_ready(&self, registration: &Registration) -> Result<()> {
+        let Registration::Records(declared, options) = registration else {
+            return Ok(());
+        };
+        let name = registration.collection();
+        let unfit = if registration.sets_aside() {
             Unfit::LeftOut
         } else {
             Unfit::Refused
         };
-        // Between two transactions another thread may drop what this one builds, as its own build
-        // failed or its declaration is another: only what is found at the end counts.
-        for _ in 0..ROUNDS_MAX {
-            if self.is_registered(declared, options)? {
-                if set_aside && !self.core.store.is_read_only() {
-                    self.set_aside_unfit(T::NAME)?;
-                }
-                return Ok(());
-            }
-            self.write(|tx| prepare(tx, declared, options))?;
+        if !self.is_registered(declared, *options)? {
+            self.write(|tx| prepare(tx, declared, *options))?;
             while let Some(index) = self.next_build(declared)? {
-                self.build_step(T::NAME, index, unfit)?;
+                self.build_step(name, index, unfit)?;
             }
         }
-        Err(Error::new(
-            ErrorKind::Conflict,
-            "other threads register another declaration of it at the same time; register one \
-             declaration, and use only that",
-        ))
+        Ok(())
     }
 
     /// Whether there is nothing to do, or nothing that could be done; needs no writer's turn.
@@ -186,6 +229,45 @@ impl Database {
         let difference = declared.compare(member.records()?)?;
         let coming = difference.later.and_then(|later| later.resume);
         Ok(coming.unwrap_or(difference.resume).first().copied())
+    }
+}
+
+/// What a program says of a collection.
+pub(super) enum Registration {
+    Records(Declared, Option<CollectionOptions>),
+    Documents(DocumentSchema),
+}
+
+impl Registration {
+    fn collection(&self) -> &str {
+        match self {
+            Self::Records(declared, _) => &declared.record.name,
+            Self::Documents(schema) => schema.collection(),
+        }
+    }
+
+    fn sets_aside(&self) -> bool {
+        match self {
+            Self::Records(_, options) => options.is_some_and(|options| options.set_aside),
+            Self::Documents(schema) => schema.sets_aside(),
+        }
+    }
+
+    /// Lets a later version come that is ready.
+    fn come(&self, tx: &WriteTx) -> Result<()> {
+        let declared = match self {
+            Self::Records(declared, _) => declared,
+            Self::Documents(schema) => return bring(tx, schema),
+        };
+        let catalog = tx.catalog();
+        let Some((_, member)) = catalog.find(&declared.record.name) else {
+            return Ok(());
+        };
+        let later = declared.compare(member.records()?)?.later;
+        match later.and_then(|later| later.resume).as_deref() {
+            Some([]) => come(tx, &declared.record.name),
+            _ => Ok(()),
+        }
     }
 }
 
@@ -293,15 +375,13 @@ fn prepare(tx: &WriteTx, declared: &Declared, options: Option<CollectionOptions>
     })
 }
 
-/// Lets a later version come, as soon as the indexes are built that it needs.
+/// Notes that a later version is coming, and which indexes it waits for.
 fn prepare_later(tx: &WriteTx, info: &Records, later: &Later) -> Result<()> {
-    match later.resume.as_deref() {
-        Some([]) => return come(tx, &info.name),
-        Some(_) => return Ok(()),
-        None => abandon(tx, info)?,
+    if later.resume.is_some() {
+        return Ok(());
     }
+    abandon(tx, info)?;
     let built = to_be_built(tx, later.build.clone())?;
-    let waits = !built.is_empty();
     let undo = info.has_undo(later)?;
     let catalog = tx.catalog();
     let Some((_, member)) = catalog.find(&info.name) else {
@@ -313,8 +393,7 @@ fn prepare_later(tx: &WriteTx, info: &Records, later: &Later) -> Result<()> {
             coming.become_later(later, undo, built);
             records.coming = Some(Box::new(coming));
         }
-    })?;
-    if waits { Ok(()) } else { come(tx, &info.name) }
+    })
 }
 
 fn to_be_built(tx: &WriteTx, definitions: Vec<IndexDefinition>) -> Result<Vec<StoredIndex>> {

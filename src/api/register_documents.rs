@@ -5,6 +5,7 @@ use super::database::Database;
 use super::document_schema::DocumentSchema;
 use super::history::note_registered;
 use super::index_build::{delete_tables, new_index};
+use super::register::Registration;
 use crate::base::Result;
 use crate::base::error::Context;
 use crate::base::name::check_name;
@@ -33,28 +34,12 @@ impl Database {
     /// version; [`NotMigrated`](crate::ErrorKind::NotMigrated) when there are indexes and a closure fails on a
     /// document, naming it; those of [`create_index`](Database::create_index) when there cannot be an index of
     /// what the closures make of the documents. Nothing was changed then.
-    #[expect(
-        clippy::needless_pass_by_value,
-        reason = "a schema is made to be registered; the builder has to keep it"
-    )]
     pub fn register_documents(&self, schema: DocumentSchema) -> Result<()> {
-        let name = schema.collection().to_owned();
-        self.bring_documents(&schema)
-            .context(|| format!("register collection {name:?}"))
-    }
-
-    fn bring_documents(&self, schema: &DocumentSchema) -> Result<()> {
-        if !self.has_documents(schema)? {
-            self.write(|tx| bring(tx, schema))?;
-        }
-        if schema.sets_aside() && !self.core.store.is_read_only() {
-            self.set_aside_unfit(schema.collection())?;
-        }
-        Ok(())
+        self.register_all(&[Registration::Documents(schema)])
     }
 
     /// Whether there is nothing to do, or nothing that could be done; needs no writer's turn.
-    fn has_documents(&self, schema: &DocumentSchema) -> Result<bool> {
+    pub(super) fn has_documents(&self, schema: &DocumentSchema) -> Result<bool> {
         schema.version()?;
         let read_only = self.core.store.is_read_only();
         let catalog = self.core.catalog();
@@ -74,7 +59,7 @@ impl Database {
 }
 
 /// Brings the file to the version, unless another thread was faster.
-fn bring(tx: &WriteTx, schema: &DocumentSchema) -> Result<()> {
+pub(super) fn bring(tx: &WriteTx, schema: &DocumentSchema) -> Result<()> {
     let catalog = tx.catalog();
     match catalog.find(schema.collection()) {
         None => create(tx, schema),

@@ -152,6 +152,16 @@ impl WriteTx {
         let (info, usable) = match find::<T>(&catalog)? {
             None => (create(self, &Declared::of::<T>(), None)?, Usable::ALL),
             Some((info, binding)) if binding.writable => (info.clone(), binding.usable),
+            Some((info, _)) if info.coming.is_some() => {
+                return Err(Error::new(
+                    ErrorKind::NotRegistered,
+                    format!(
+                        "a later version of collection {:?} is coming: its registration goes on, or was \
+                         interrupted; wait for it, or register this version to keep it",
+                        T::NAME
+                    ),
+                ));
+            }
             Some(_) => {
                 return Err(Error::new(
                     ErrorKind::NotRegistered,

@@ -216,7 +216,7 @@ pub(crate) fn check_undo(
 }
 
 /// Reads every value of a record or document in the form in which it was written.
-fn walk_earlier(body: &Body<'_>, info: &Records) -> Result<()> {
+pub(crate) fn walk_earlier(body: &Body<'_>, info: &Records) -> Result<()> {
     let bytes = body.bytes();
     match &info.shape {
         Shape::Typed(typed) => {

@@ -10,6 +10,7 @@
 use std::ops::Bound;
 
 use super::body::{Body, BodyOptions, seal};
+use super::check::walk_earlier;
 use super::read::of_record;
 use super::tables::WritingTables;
 use crate::base::{Error, Result};
@@ -100,7 +101,7 @@ pub(crate) fn restore(
             None => break,
         }
     }
-    let put_back = put_back(tables, way)?;
+    let put_back = put_back(tables, info, way)?;
     change.finish();
     Ok((restored, put_back))
 }
@@ -151,6 +152,7 @@ fn earlier(
             || (version == info.upgrades.current
                 && way.unchanged(body.bytes(), (envelope.version, earlier))?);
         if untouched {
+            check_earlier(&stored, info, way)?;
             return Ok(Some(Earlier {
                 stored,
                 lacked: None,
@@ -172,9 +174,18 @@ fn earlier(
     }))
 }
 
+/// Refuses what was kept where it is nothing that can be put back.
+fn check_earlier(stored: &[u8], info: &Records, way: &WayBack) -> Result<()> {
+    let body = Body::open_as_it_is(Bytes::owned(stored.to_vec()))?;
+    if body.envelope.version > way.target {
+        return Err(Error::corrupt("what was kept of it is of a later version"));
+    }
+    walk_earlier(&body, info)
+}
+
 /// Puts back what was set aside; gives the keys. All other rows of the versions that are undone are gone
 /// by now.
-fn put_back(tables: &mut WritingTables<'_>, way: &WayBack) -> Result<Vec<Vec<u8>>> {
+fn put_back(tables: &mut WritingTables<'_>, info: &Records, way: &WayBack) -> Result<Vec<Vec<u8>>> {
     let Some(undo) = &mut tables.undo else {
         return Ok(Vec::new());
     };
@@ -193,8 +204,11 @@ fn put_back(tables: &mut WritingTables<'_>, way: &WayBack) -> Result<Vec<Vec<u8>
                 break;
             };
             if ReadTable::Writing(&tables.records).peek(&key)?.is_some() {
-                return Err(Error::corrupt("a record that was set aside is there"));
+                let twice =
+                    "what was kept of it is of a record that was set aside, and it is there";
+                return Err(of_record(Error::corrupt(twice), info, &key));
             }
+            check_earlier(&stored, info, way).map_err(|error| of_record(error, info, &key))?;
             tables.records.change(&key, Some(&stored))?;
             undo.change(&row, None)?;
             keys.push(key);

@@ -192,7 +192,7 @@ fn a_record_on_which_the_code_fails_is_set_aside_and_can_be_put_back() {
         document["error"]
             .as_str()
             .unwrap()
-            .ends_with("it has no name"),
+            .ends_with(" to 3: it has no name"),
         "{document}"
     );
     drop(cities);

@@ -2,9 +2,9 @@
 
 use std::sync::atomic::{AtomicBool, Ordering};
 
-use larder::{ErrorKind, MigrationEvent};
+use larder::{DocumentSchema, ErrorKind, MigrationEvent};
 
-use crate::support::{db, kind};
+use crate::support::{builder, db, kind};
 
 mod before {
     #[larder::part]
@@ -286,4 +286,75 @@ fn a_version_that_was_coming_is_gone_when_the_one_before_it_is_undone() {
     let tx = db.read().unwrap();
     let things = tx.collection::<Third>().unwrap();
     assert_eq!(things.by(Third::BY_NAME).len().unwrap(), 60_000);
+}
+
+/// Of two collections one cannot be brought to its later version: neither is, so that the program that was
+/// can go on.
+#[test]
+fn later_versions_come_together_or_not_at_all() {
+    #[larder::record(name = "ones")]
+    struct One {
+        #[key]
+        id: u64,
+    }
+    #[larder::record(name = "twos")]
+    struct Two {
+        #[key]
+        id: u64,
+        number: u8,
+    }
+    #[larder::record(name = "ones", version = 2)]
+    struct LaterOne {
+        #[key]
+        id: u64,
+        #[default = 7]
+        #[index]
+        more: u8,
+    }
+    #[larder::record(name = "twos", version = 2)]
+    struct LaterTwo {
+        #[key]
+        id: u64,
+        #[unique]
+        number: u8,
+    }
+    let directory = tempfile::tempdir().unwrap();
+    let path = directory.path().join("both.larder");
+    let open = || builder().register::<One>().register::<Two>().open(&path);
+    let open_later = || {
+        builder()
+            .register::<LaterOne>()
+            .register::<LaterTwo>()
+            .register_documents(DocumentSchema::new("notes").step(2, |_| Ok(())))
+            .open(&path)
+    };
+    let db = open().unwrap();
+    db.write(|tx| {
+        tx.collection::<One>()?.insert(&One { id: 1 })?;
+        tx.documents("notes")?.put("a", serde_json::json!({}))?;
+        let mut twos = tx.collection::<Two>()?;
+        for id in 1..=2 {
+            twos.insert(&Two { id, number: 1 })?;
+        }
+        Ok::<_, larder::Error>(())
+    })
+    .unwrap();
+    db.close().unwrap();
+    for _ in 0..2 {
+        let error = open_later().unwrap_err();
+        assert_eq!(error.kind(), ErrorKind::Conflict);
+        assert!(error.to_string().contains("twos"), "{error}");
+        let db = open().unwrap();
+        assert!(db.migration_history().unwrap().is_empty());
+        db.write(|tx| tx.collection::<One>()?.put(&One { id: 1 }).map(drop))
+            .unwrap();
+        db.close().unwrap();
+    }
+    let db = open().unwrap();
+    db.write(|tx| tx.collection::<Two>()?.update(2, |two| two.number = 2))
+        .unwrap();
+    db.close().unwrap();
+    let db = open_later().unwrap();
+    assert_eq!(db.migration_history().unwrap().len(), 3);
+    assert!(db.check().unwrap().is_ok());
 }

@@ -52,7 +52,8 @@ impl<'p> Migration<'p> {
     /// Takes a record out that the program's code fails on, and goes on. It becomes a document of the
     /// collection `"{name}.quarantine"`: `{"_id": its encoded key, "version": .., "error": .., "record":
     /// ..}`; [`undo_migration`](Database::undo_migration), or
-    /// [`undo_documents_migration`](Database::undo_documents_migration), puts it back as it was.
+    /// [`undo_documents_migration`](Database::undo_documents_migration), puts it back as it was. `record` is not
+    /// there where it is too large for that document, or nested too deep.
     pub fn set_aside(mut self) -> Self {
         self.set_aside = true;
         self
@@ -332,7 +333,16 @@ fn set_apart(tx: &WriteTx, info: &Records, unfit: &[UnfitRecord]) -> Result<()> 
         document.insert("version".into(), record.version.into());
         document.insert("error".into(), record.error.to_string().into());
         document.insert("record".into(), shown(info, record)?);
-        quarantine.put(id.as_str(), serde_json::Value::Object(document))?;
+        let put = quarantine.put(id.as_str(), serde_json::Value::Object(document.clone()));
+        match put {
+            // It is deeper within the other document, and larger: that must not keep it where it is. What it was
+            // is kept for going back in any case.
+            Err(error) if error.is(ErrorKind::Limit) || error.is(ErrorKind::Invalid) => {
+                document.remove("record");
+                quarantine.put(id.as_str(), serde_json::Value::Object(document))?;
+            }
+            put => drop(put?),
+        }
     }
     Ok(())
 }

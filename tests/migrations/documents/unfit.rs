@@ -7,7 +7,7 @@ use super::{
     all_are, by_index, first, found, index, indexes, of_three, of_two, second, third, told, value,
     with_way_back,
 };
-use crate::support::{db, kind};
+use crate::support::{db, db_with, kind};
 
 #[test]
 fn what_cannot_be_in_an_index_keeps_the_version_away() {
@@ -222,4 +222,33 @@ fn a_panic_in_a_closure_changes_nothing() {
     all_are(&db, 3, first);
     db.register_documents(of_two()).unwrap();
     all_are(&db, 3, second);
+}
+
+/// Within the document of the quarantine it would be nested too deep, or be too large.
+#[test]
+fn what_no_other_document_can_hold_is_set_aside_all_the_same() {
+    let db = db_with(|builder| builder.body_limit(1 << 16));
+    let deep = (0..127).fold(json!(1), |deep, _| json!([deep]));
+    let large = json!("x".repeat((1 << 16) - 8));
+    db.write(|tx| {
+        let mut notes = tx.documents("notes")?;
+        notes.put(1, &deep)?;
+        notes.put(2, &large)
+    })
+    .unwrap();
+    db.register_documents(of_two().set_aside()).unwrap();
+    let tx = db.read().unwrap();
+    assert!(tx.documents("notes").unwrap().is_empty().unwrap());
+    let aside = tx.documents("notes.quarantine").unwrap();
+    assert_eq!(aside.len().unwrap(), 2);
+    for document in aside.iter().unwrap() {
+        let document = document.unwrap().to_value().unwrap();
+        assert_eq!(document.get("record"), None);
+        let error = document["error"].as_str().unwrap();
+        assert!(error.ends_with("a note is an object"), "{error}");
+    }
+    drop(aside);
+    drop(tx);
+    assert_eq!(db.undo_documents_migration("notes").unwrap(), 2);
+    assert_eq!([value(&db, 1), value(&db, 2)], [deep, large]);
 }

@@ -19,7 +19,7 @@ use crate::schema::catalog::{Migrated, Records, Shape};
 use crate::schema::json::to_value;
 use crate::schema::layout::Layout;
 use crate::schema::view::{Slot, ValueRef};
-use crate::store::{ALL, ReadTable, SYSTEM_TABLE};
+use crate::store::{ALL, Control, ReadTable, SYSTEM_TABLE};
 use crate::txn::read::ReadTx;
 use crate::txn::write::WriteTx;
 
@@ -268,12 +268,12 @@ fn migrate_step(
         set_aside: state.set_aside,
     };
     match after {
-        Some(key) => {
+        Some(key) if !tx.core.store.options().controls.has(Control::MigratedEarly) => {
             state.after = Some(key);
             write_state(tx, info, Some(&state))?;
             Ok(Some((progress, false)))
         }
-        None => {
+        _ => {
             finish(tx, info, &state)?;
             Ok(Some((progress, true)))
         }

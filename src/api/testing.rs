@@ -1,16 +1,19 @@
 //! What may the tests of this crate do that users may not? Put a disk of their own beneath the store,
 //! take random bytes from a seed, and break rules.
 
+use std::collections::BTreeMap;
+
 use super::builder::Builder;
 use super::database::Database;
 use super::document::Document;
-use crate::base::Result;
 use crate::base::sync::Arc;
+use crate::base::{Error, Result};
+use crate::codec::envelope::Envelope;
 use crate::codec::value::validate::validate;
+use crate::store::{ALL, Batch, Files, Random, ReadTable};
 pub use crate::store::{
     Access, CipherKind, Control, Controls, Disk, OpenError, Volume, sealed_backend,
 };
-use crate::store::{Batch, Files, Random};
 use crate::txn::write::WriteTx;
 
 impl Builder {
@@ -92,4 +95,62 @@ pub fn put_raw(db: &Database, table: &str, key: &[u8], value: Option<&[u8]>) -> 
 pub fn document_of(bytes: Vec<u8>) -> (Document<'static>, Result<()>) {
     let valid = validate(&bytes);
     (Document::owned(bytes), valid)
+}
+
+/// How a collection lies in the file, whatever it is read as.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct Stored {
+    /// The version that it has.
+    pub version: u32,
+    /// Of each index of the later version that is coming whether it is built.
+    pub coming: Option<Vec<bool>>,
+    /// By key: the version that a record lies there as, and its bytes with their envelope.
+    pub records: BTreeMap<Vec<u8>, (u32, Vec<u8>)>,
+    /// The rows of the undo table: by the version that a record became and its key, the bytes that it was.
+    pub undo: BTreeMap<(u32, Vec<u8>), Vec<u8>>,
+}
+
+/// How a collection of records or documents lies in the file; `None` where there is none of the name.
+pub fn stored(db: &Database, name: &str) -> Result<Option<Stored>> {
+    let tx = db.read()?;
+    let Some((slot, member)) = tx.catalog().find(name) else {
+        return Ok(None);
+    };
+    let info = member.records()?;
+    let mut stored = Stored {
+        version: info.upgrades.current,
+        coming: info.coming.as_ref().map(|coming| {
+            let ready = coming.indexes.iter().map(|index| index.ready);
+            ready.collect()
+        }),
+        records: BTreeMap::new(),
+        undo: BTreeMap::new(),
+    };
+    for record in tx.tables(slot, info)?.records().range(ALL)? {
+        let (key, bytes) = record?;
+        let version = Envelope::decode(&bytes)?.0.version;
+        let record = (version, bytes.to_vec());
+        stored.records.insert(key.to_vec(), record);
+    }
+    let undo = match &info.undo {
+        Some(table) => tx.transaction().open_table(table)?,
+        None => None,
+    };
+    for row in ReadTable::of(undo.as_ref()).range(ALL)? {
+        let (key, bytes) = row?;
+        let (version, key) = key
+            .split_first_chunk()
+            .ok_or_else(|| Error::corrupt("a row of an undo table without a version"))?;
+        let version = u32::from_be_bytes(*version);
+        stored.undo.insert((version, key.to_vec()), bytes.to_vec());
+    }
+    Ok(Some(stored))
+}
+
+/// The bytes under a key of a table of redb's, as the last commit left them.
+pub fn get_raw(db: &Database, table: &str, key: &[u8]) -> Result<Option<Vec<u8>>> {
+    let tx = db.read()?;
+    let table = tx.transaction().open_table(table)?;
+    let found = ReadTable::of(table.as_ref()).peek(key)?;
+    Ok(found.map(|bytes| bytes.to_vec()))
 }

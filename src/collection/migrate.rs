@@ -66,6 +66,7 @@ pub(crate) fn step(
         Some(key) => (std::ops::Bound::Excluded(key), std::ops::Bound::Unbounded),
         None => crate::store::ALL,
     };
+    let records_max = tables.transaction.step_records_max(STEP_RECORDS_MAX);
     let mut reached = None;
     for record in ReadTable::Writing(&tables.records).range(bounds)? {
         let (key, stored) = record?;
@@ -102,7 +103,7 @@ pub(crate) fn step(
                 Err((error, _)) => return Err(of_record(error, info, &key)),
             }
         }
-        if stepped.seen >= STEP_RECORDS_MAX || bytes >= STEP_BYTES_MAX {
+        if stepped.seen >= records_max || bytes >= STEP_BYTES_MAX {
             reached = Some(key.to_vec());
             break;
         }

@@ -16,7 +16,7 @@ use crate::schema::index::Scratch;
 use crate::store::{ALL, Bounds, ReadTable, WriteTransaction};
 
 /// Most records of one step.
-const STEP_RECORDS_MAX: usize = 50_000;
+const STEP_RECORDS_MAX: u64 = 50_000;
 
 /// Most bytes of index entries of one step.
 const STEP_BYTES_MAX: usize = 16 << 20;
@@ -51,6 +51,7 @@ pub(crate) fn step(
     let records = transaction.open_table(&info.table)?;
     let mut table = transaction.open_table(&index.table)?;
     let mut entries: Vec<(Vec<u8>, Vec<u8>)> = Vec::new();
+    let records_max = transaction.step_records_max(STEP_RECORDS_MAX);
     let (mut seen, mut bytes, mut lists) = (0, 0, 0);
     let mut scratch = Scratch::default();
     let mut progress = Progress::Done;
@@ -68,7 +69,7 @@ pub(crate) fn step(
             entries.push((entry, value.into_owned()));
         }
         seen += 1;
-        if seen >= STEP_RECORDS_MAX || bytes >= STEP_BYTES_MAX {
+        if seen >= records_max || bytes >= STEP_BYTES_MAX {
             progress = Progress::After(key.to_vec());
             break;
         }

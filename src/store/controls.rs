@@ -69,6 +69,11 @@ pub enum Control {
     EarlyCatalog = 1 << 28,
     /// A failure after the log's sync is told as rolled back.
     RolledBackAfterSync = 1 << 29,
+    /// The first step of a migration is taken for the last.
+    MigratedEarly = 1 << 30,
+    /// What is done in steps of many records is done in steps of few. The one that breaks no rule: so
+    /// that tests need few records for many steps.
+    SmallSteps = 1 << 31,
 }
 
 /// The rules that are not kept.

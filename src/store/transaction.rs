@@ -38,6 +38,9 @@ pub(crate) struct WriteTransaction {
     controls: Controls,
 }
 
+/// How many records are few for a step.
+const STEP_RECORDS_FEW: u64 = 16;
+
 /// What its tables tell it.
 pub(super) struct State {
     /// Handles and iterators alive.
@@ -106,6 +109,15 @@ impl WriteTransaction {
                 journal: Mutex::new(Journal::new(part_bytes_max)),
             },
             controls,
+        }
+    }
+
+    /// Most records of one step of what is done in steps, where so many are usual.
+    pub(crate) fn step_records_max(&self, usual: u64) -> u64 {
+        if self.controls.has(Control::SmallSteps) {
+            STEP_RECORDS_FEW
+        } else {
+            usual
         }
     }
 

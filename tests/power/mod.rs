@@ -8,6 +8,7 @@ mod history;
 mod keys;
 mod length;
 mod log;
+mod migration;
 mod oracle;
 mod sample;
 mod secrets;

@@ -314,14 +314,14 @@ pub const IN_REPLAY: &str = "images of a crash during replay";
 pub const IN_CHECKPOINT: &str = "images of a crash during a checkpoint";
 pub const PENDING: &str = "images with transactions in the log alone";
 
-const TEARS: [(Tear, &str); 3] = [
+pub const TEARS: [(Tear, &str); 3] = [
     (Tear::Sectors, "torn at sectors"),
     (Tear::Bytes, "torn at any byte"),
     (Tear::Garbage, "garbage in what was being written"),
 ];
 
 /// The subsets, as bits, that have the last operation in them.
-fn masks(count: usize, rule: Rule, rng: &mut Rng) -> Vec<u128> {
+pub fn masks(count: usize, rule: Rule, rng: &mut Rng) -> Vec<u128> {
     assert!(count < 128, "more is pending than a mask has bits");
     let Some(last) = count.checked_sub(1) else {
         return vec![0];

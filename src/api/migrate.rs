@@ -184,7 +184,7 @@ impl Database {
         for info in pending {
             // What another program has registered is left alone, unless it is asked for by name.
             let known = only.is_some() || catalog.code().knows(&info.name);
-            if !known || info.upgrades.without_code().next().is_some() {
+            if !known || self.lacks_code(info)?.is_some() {
                 report.unregistered.push(info.name.clone());
             } else {
                 names.push(info.name.clone());
@@ -266,11 +266,12 @@ fn migrate_step(
     drop(tables);
     set_apart(tx, info, &unfit)?;
     let unfit = unfit.len() as u64;
-    state.seen += seen;
-    state.migrated += migrated;
-    state.set_aside += unfit;
+    state.seen = state.seen.saturating_add(seen);
+    state.migrated = state.migrated.saturating_add(migrated);
+    state.set_aside = state.set_aside.saturating_add(unfit);
     let took = clock::instant().duration_since(began);
-    state.millis += u64::try_from(took.as_millis()).unwrap_or(u64::MAX);
+    let took = u64::try_from(took.as_millis()).unwrap_or(u64::MAX);
+    state.millis = state.millis.saturating_add(took);
     report.records += migrated;
     report.set_aside += unfit;
     let progress = MigrationProgress {
@@ -393,12 +394,10 @@ fn shown(info: &Records, record: &UnfitRecord) -> Result<serde_json::Value> {
 fn read_state(tx: &WriteTx, info: &Records) -> Result<State> {
     let system = tx.transaction()?.open_table(SYSTEM_TABLE)?;
     let current = info.upgrades.current;
-    let state = match ReadTable::Writing(&system).peek(&migration_row(info.id))? {
-        Some(row) => serde_json::from_slice(&row).map_err(|error| {
-            Error::corrupt("the row of a migration that is under way is damaged").because(error)
-        })?,
-        None => State::default(),
-    };
+    // One that is damaged is none: it only saves looking at what was looked at before.
+    let row = ReadTable::Writing(&system).peek(&migration_row(info.id))?;
+    let state = row.and_then(|row| serde_json::from_slice(&row).ok());
+    let state: State = state.unwrap_or_default();
     if state.to == current {
         return Ok(state);
     }

@@ -47,7 +47,8 @@ impl CollectionOptions {
 
     /// Takes the records out that the code for a later version fails on, instead of refusing that
     /// version: see [`Migration::set_aside`](crate::Migration::set_aside). All records are migrated at
-    /// once, since there is no other way to find them. A choice of this call, not kept in the file.
+    /// once, since there is no other way to find them. A choice of this call, not kept in the file: alone it
+    /// leaves those that are kept as they are.
     pub fn set_aside(mut self) -> Self {
         self.set_aside = true;
         self
@@ -62,7 +63,8 @@ impl Database {
     /// A later version holds once the indexes that it needs are built. The records stay as they are until
     /// they are written, or [`migrate`](Database::migrate) rewrites them; read, each is what it would be.
     /// Fields may be added with `#[default]` or as an `Option`, removed, `#[renamed(from = "..")]`, put in
-    /// another order and widened; anything else takes a `TryFrom` and `from = ..`.
+    /// another order and widened; anything else takes a `TryFrom` and `from = ..`, which has to make the same
+    /// of the same record each time: indexes are built from one run of it, and records read by another.
     ///
     /// Works in transactions of bounded size, between which others may write, and goes on where it
     /// was interrupted; while a later version is coming, nobody writes to its collection. Where there is nothing to do, nothing is written. Opened read-only, it only
@@ -179,8 +181,8 @@ impl Database {
         let difference = declared.compare(info)?;
         note_steps(catalog.code(), &declared.record.name, &declared.steps);
         self.check_code(info)?;
-        let same_options =
-            options.is_none_or(|options| options.compress_above == info.compress_above());
+        let stored = info.compress_above();
+        let same_options = compress_above(options, stored) == stored;
         if !read_only {
             return Ok(difference.is_empty() && same_options);
         }
@@ -192,11 +194,7 @@ impl Database {
 
     /// Refuses a declaration that has lost the code for records that are still there.
     pub(super) fn check_code(&self, info: &Records) -> Result<()> {
-        let Some((from, to)) = info.upgrades.without_code().last() else {
-            return Ok(());
-        };
-        let tx = self.read()?;
-        let Some(key) = first_up_to(&tx, &info.name, from)? else {
+        let Some(Lacking { from, to, key }) = self.lacks_code(info)? else {
             return Ok(());
         };
         Err(Error::new(
@@ -208,6 +206,15 @@ impl Database {
                 show_key(&key)
             ),
         ))
+    }
+
+    /// The last step that a record waits for, and for which this program has no code.
+    pub(super) fn lacks_code(&self, info: &Records) -> Result<Option<Lacking>> {
+        let Some((from, to)) = info.upgrades.without_code().last() else {
+            return Ok(None);
+        };
+        let key = first_up_to(&self.read()?, &info.name, from)?;
+        Ok(key.map(|key| Lacking { from, to, key }))
     }
 
     /// Shows a collection as a later version has it, where it cannot be changed: without the indexes that
@@ -230,6 +237,14 @@ impl Database {
         let coming = difference.later.and_then(|later| later.resume);
         Ok(coming.unwrap_or(difference.resume).first().copied())
     }
+}
+
+/// A step by code that this program does not have.
+pub(super) struct Lacking {
+    from: u32,
+    to: u32,
+    /// The key of a record that needs it.
+    key: Vec<u8>,
 }
 
 /// What a program says of a collection.
@@ -335,6 +350,16 @@ pub(super) fn create(
     }
 }
 
+/// Above how many bytes bodies are to be compressed, where the file says `stored`.
+fn compress_above(options: Option<CollectionOptions>, stored: Option<u32>) -> Option<u32> {
+    match options {
+        Some(options) if !options.set_aside || options.compress_above.is_some() => {
+            options.compress_above
+        }
+        _ => stored,
+    }
+}
+
 /// Brings the catalog to the declaration: all that remains is to build.
 fn prepare(tx: &WriteTx, declared: &Declared, options: Option<CollectionOptions>) -> Result<()> {
     let catalog = tx.catalog();
@@ -369,9 +394,7 @@ fn prepare(tx: &WriteTx, declared: &Declared, options: Option<CollectionOptions>
         };
         stored.indexes.retain(|index| !drop.contains(&index.id));
         stored.indexes.extend(added);
-        if let Some(options) = options {
-            stored.compress_above = options.compress_above;
-        }
+        stored.compress_above = compress_above(options, stored.compress_above);
     })
 }
 

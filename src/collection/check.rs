@@ -138,7 +138,7 @@ pub(crate) fn check(
         let table = tables.index(position)?;
         let entries = entry::len(table)?;
         findings.index_entries += entries;
-        if entries != implied.entries && !unknown {
+        if entries < implied.entries || (entries != implied.entries && !unknown) {
             problem(format!(
                 "it has {entries} entries, the records imply {}",
                 implied.entries

@@ -374,3 +374,131 @@ fn a_quarantine_that_cannot_be_is_refused_first() {
     assert!(db.migration_history().unwrap().is_empty());
     db.register::<Before>().unwrap();
 }
+
+/// What a choice of one call does not say stays as it is.
+#[test]
+fn setting_aside_does_not_change_what_is_compressed() {
+    #[larder::record(name = "texts")]
+    struct Text {
+        #[key]
+        id: u64,
+        text: String,
+    }
+    #[larder::record(name = "texts", version = 2)]
+    struct Later {
+        #[key]
+        id: u64,
+        text: String,
+        more: Option<u8>,
+    }
+    let directory = tempfile::tempdir().unwrap();
+    let db = crate::support::builder()
+        .open(directory.path().join("a.larder"))
+        .unwrap();
+    let options = CollectionOptions::new();
+    db.register_with::<Text>(options.compress_above(100))
+        .unwrap();
+    let text = "so many words, ".repeat(10_000);
+    db.register_with::<Later>(options.set_aside()).unwrap();
+    db.write(|tx| {
+        let mut texts = tx.collection::<Later>()?;
+        for id in 0..50 {
+            texts.insert(&Later {
+                id,
+                text: text.clone(),
+                more: None,
+            })?;
+        }
+        Ok::<_, Error>(())
+    })
+    .unwrap();
+    db.close().unwrap();
+    let size = std::fs::metadata(directory.path().join("a.larder"))
+        .unwrap()
+        .len();
+    assert!(size < 2_000_000, "{size}");
+}
+
+/// A program that needs no code any more can go on and back without it.
+#[test]
+fn code_that_nothing_needs_can_be_given_up() {
+    #[larder::record(name = "words")]
+    struct First {
+        #[key]
+        id: u64,
+        text: String,
+    }
+    #[larder::record(name = "words", version = 2, from = First)]
+    struct Second {
+        #[key]
+        id: u64,
+        number: u64,
+        note: String,
+    }
+    impl TryFrom<First> for Second {
+        type Error = std::num::ParseIntError;
+        fn try_from(first: First) -> Result<Self, Self::Error> {
+            Ok(Self {
+                id: first.id,
+                number: first.text.parse()?,
+                note: "a note".to_owned(),
+            })
+        }
+    }
+    #[larder::record(name = "words", version = 2)]
+    struct BareSecond {
+        #[key]
+        id: u64,
+        number: u64,
+        note: String,
+    }
+    #[larder::record(name = "words", version = 3)]
+    struct Third {
+        #[key]
+        id: u64,
+        number: u64,
+        #[default]
+        more: u8,
+    }
+    let fill = |db: &larder::Database| {
+        db.write(|tx| {
+            let mut words = tx.collection::<First>()?;
+            for id in 1..=3 {
+                words.insert(&First {
+                    id,
+                    text: id.to_string(),
+                })?;
+            }
+            Ok::<_, Error>(())
+        })
+        .unwrap();
+    };
+    let db = db();
+    fill(&db);
+    db.register::<Second>().unwrap();
+    db.migrate().unwrap();
+    let db = db.reopen();
+    db.register::<Third>().unwrap();
+    db.migrate().unwrap();
+    assert_eq!(db.undo_migration::<Third>().unwrap(), 3);
+    let db = db.reopen();
+    db.register::<BareSecond>().unwrap();
+    db.register::<Third>().unwrap();
+    let report = db.migrate().unwrap();
+    assert_eq!((report.records, report.unregistered.len()), (3, 0));
+    db.write(|tx| {
+        tx.collection::<Third>()?
+            .update(2, |third| third.number = 5)
+    })
+    .unwrap();
+    assert_eq!(db.undo_migration::<Third>().unwrap(), 3);
+    let db = db.reopen();
+    db.register::<BareSecond>().unwrap();
+    let tx = db.read().unwrap();
+    let words = tx.collection::<BareSecond>().unwrap();
+    assert_eq!(words.field(2, BareSecond::NUMBER).unwrap(), Some(5));
+    assert_eq!(
+        words.field(2, BareSecond::NOTE).unwrap().as_deref(),
+        Some("a note")
+    );
+}

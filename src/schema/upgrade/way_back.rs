@@ -118,12 +118,16 @@ impl WayBack {
         Ok(taken)
     }
 
-    /// What a body from before is in a version on the way; `None` where the code fails on it: what is
-    /// there now was written by somebody.
+    /// What a body from before is in a version on the way; `None` where the code fails on it, so that what
+    /// is there now was written by somebody, and where the program has given up the code.
     fn brought(&self, to: u32, version: u32, body: &[u8]) -> Result<Option<Vec<u8>>> {
         match self.forward.bring_to(to, version, body) {
             Ok(body) => Ok(Some(body)),
-            Err(error) if error.is(ErrorKind::NotMigrated) => Ok(None),
+            Err(error)
+                if error.is(ErrorKind::NotMigrated) || error.is(ErrorKind::NotRegistered) =>
+            {
+                Ok(None)
+            }
             Err(error) => Err(error),
         }
     }

@@ -5,6 +5,7 @@ use std::ops::ControlFlow;
 use std::time::Duration;
 
 use serde::{Deserialize, Serialize};
+use sha2::{Digest, Sha256};
 
 use super::database::Database;
 use super::history::{Event, MigrationEvent, note};
@@ -50,7 +51,7 @@ impl<'p> Migration<'p> {
     }
 
     /// Takes a record out that the program's code fails on, and goes on. It becomes a document of the
-    /// collection `"{name}.quarantine"`: `{"_id": its encoded key, "version": .., "error": .., "record":
+    /// collection `"{name}.quarantine"`: `{"_id": its encoded key in hexadecimal, "version": .., "error": .., "record":
     /// ..}`; [`undo_migration`](Database::undo_migration), or
     /// [`undo_documents_migration`](Database::undo_documents_migration), puts it back as it was. `record` is not
     /// there where it is too large for that document, or nested too deep.
@@ -348,6 +349,9 @@ fn set_apart(tx: &WriteTx, info: &Records, unfit: &[UnfitRecord]) -> Result<()> 
     Ok(())
 }
 
+/// The longest key that is shown as it is.
+const KEY_SHOWN_MAX: usize = 1024;
+
 /// The name of the collection of what was set aside.
 pub(super) fn quarantine(collection: &str) -> String {
     format!("{collection}.quarantine")
@@ -369,8 +373,12 @@ pub(super) fn check_quarantine(catalog: &Catalog, collection: &str) -> Result<()
     fits().context(|| format!("what is set aside would go into collection {name:?}"))
 }
 
-/// The `_id` of a record that was set aside: the bytes of its key, in hexadecimal.
+/// The `_id` of a record that was set aside: the bytes of its key, in hexadecimal; of a long one those of its
+/// SHA-256.
 pub(super) fn id_of(key: &[u8]) -> String {
+    if key.len() > KEY_SHOWN_MAX {
+        return format!("sha256-{}", id_of(&Sha256::digest(key)));
+    }
     let mut digits = String::with_capacity(2 * key.len());
     for byte in key {
         // Nothing is written to that could fail.

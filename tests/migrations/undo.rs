@@ -392,3 +392,99 @@ fn two_steps_back_give_what_the_first_version_had() {
         }
     }
 }
+
+/// What was removed from a part in an option is there again, though the rest of the part was changed.
+#[test]
+fn what_was_removed_within_an_option_comes_back() {
+    mod before {
+        #[larder::part]
+        #[derive(Clone, Debug, PartialEq)]
+        pub struct Home {
+            pub street: String,
+            pub gone: String,
+        }
+        #[larder::record(name = "people")]
+        #[derive(Clone, Debug, PartialEq)]
+        pub struct Person {
+            #[key]
+            pub id: u64,
+            pub home: Option<Home>,
+            pub work: Home,
+        }
+    }
+    mod after {
+        #[larder::part]
+        pub struct Home {
+            pub number: Option<u8>,
+            pub street: String,
+        }
+        #[larder::record(name = "people", version = 2)]
+        pub struct Person {
+            #[key]
+            pub id: u64,
+            pub home: Option<Home>,
+            #[renamed(from = "work")]
+            pub office: Option<Home>,
+        }
+    }
+    let home = |street: &str| before::Home {
+        street: street.to_owned(),
+        gone: format!("is kept of {street}"),
+    };
+    let person = |id: u64, has: bool| before::Person {
+        id,
+        home: has.then(|| home("Main Street")),
+        work: home("Market Square"),
+    };
+    let db = db();
+    db.write(|tx| {
+        let mut people = tx.collection::<before::Person>()?;
+        people.insert(&person(1, true))?;
+        people.insert(&person(2, false))
+    })
+    .unwrap();
+    db.register::<after::Person>().unwrap();
+    db.migrate().unwrap();
+    db.write(|tx| {
+        let mut people = tx.collection::<after::Person>()?;
+        for id in 1..=2 {
+            people.update(id, |person| {
+                if let Some(home) = &mut person.home {
+                    home.street = "Another Street".to_owned();
+                }
+                if let Some(office) = &mut person.office {
+                    office.street = "Another Square".to_owned();
+                }
+            })?;
+        }
+        Ok::<_, larder::Error>(())
+    })
+    .unwrap();
+    db.undo_migration::<after::Person>().unwrap();
+    {
+        let tx = db.read().unwrap();
+        let people = tx.collection::<before::Person>().unwrap();
+        for (id, has) in [(1, true), (2, false)] {
+            let mut person = person(id, has);
+            if let Some(home) = &mut person.home {
+                home.street = "Another Street".to_owned();
+            }
+            person.work.street = "Another Square".to_owned();
+            assert_eq!(people.get_owned(id).unwrap(), Some(person));
+        }
+    }
+    // One that is there only since has nothing that could come back, and the error names what it lacks.
+    db.register::<after::Person>().unwrap();
+    db.write(|tx| {
+        tx.collection::<after::Person>()?.update(2, |person| {
+            person.home = Some(after::Home {
+                number: None,
+                street: "New Street".to_owned(),
+            });
+        })
+    })
+    .unwrap();
+    let error = db.undo_migration::<after::Person>().unwrap_err();
+    assert_eq!(error.kind(), ErrorKind::NotMigrated);
+    assert!(error.to_string().contains("`home.gone`"), "{error}");
+}

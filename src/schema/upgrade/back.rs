@@ -6,7 +6,7 @@ use super::compile::{
     default_of, folded, numbered, offsets, push_plan, scalars, size, size_of_fields, unchanged,
 };
 use super::conversion::{
-    Conversion, Convert, Elements, FieldPlan, Origin, Otherwise, Unchanged, VariantPlan,
+    Conversion, Convert, Elements, FieldPlan, Lost, Origin, Otherwise, Unchanged, VariantPlan,
 };
 use super::sources::sources;
 use crate::base::{Error, Result};
@@ -15,7 +15,7 @@ use crate::schema::types::{FieldType, RecordType, Type, VariantType};
 
 /// The plan that leads from `new` back to `old`; `None` where `new` does not follow from it without code.
 pub(crate) fn plan_back(old: &RecordType, new: &RecordType) -> Result<Option<Conversion>> {
-    let fields = fields_back(&old.fields, &new.fields, 0, Some(Inline::default()))?;
+    let fields = fields_back(&old.fields, &new.fields, 0, &Place::record())?;
     let layout = Layout::of_record(old)?;
     Ok(Some(Conversion {
         from: Layout::of_record(new)?,
@@ -28,20 +28,77 @@ pub(crate) fn plan_back(old: &RecordType, new: &RecordType) -> Result<Option<Con
     }))
 }
 
-/// Where something lies in a record, counted from its start: in the earlier one, and in the later.
-#[derive(Clone, Copy, Default)]
-struct Inline {
-    old: usize,
-    new: usize,
+/// Something in a record.
+#[derive(Clone, Default)]
+struct Place {
+    /// The names that lead there, in the earlier one.
+    path: String,
+    /// Where it lies, if that is always the same.
+    inline: Option<Inline>,
 }
 
-/// The plans of the fields of an earlier struct or variant. `inline` is where it lies in the record, if
-/// that is always the same place.
+/// Where something lies in a record, counted from its start: in the earlier one, and in the later. Each with
+/// the tags of the options that hold it.
+#[derive(Clone, Default)]
+struct Inline {
+    old: usize,
+    old_tags: Vec<usize>,
+    new: usize,
+    new_tags: Vec<usize>,
+}
+
+impl Place {
+    fn record() -> Self {
+        Self {
+            path: String::new(),
+            inline: Some(Inline::default()),
+        }
+    }
+
+    /// A field, so many bytes from here in each.
+    fn field(&self, name: &str, old: usize, new: usize) -> Self {
+        let dot = if self.path.is_empty() { "" } else { "." };
+        Self {
+            path: format!("{}{dot}{name}", self.path),
+            inline: self.inline.clone().map(|inline| Inline {
+                old: inline.old + old,
+                new: inline.new + new,
+                ..inline
+            }),
+        }
+    }
+
+    /// What lies in an option of the earlier record, of the later one, or of both.
+    fn within_option(&self, old: bool, new: bool) -> Self {
+        let mut within = self.clone();
+        if let Some(inline) = &mut within.inline {
+            if old {
+                inline.old_tags.push(inline.old);
+                inline.old += 1;
+            }
+            if new {
+                inline.new_tags.push(inline.new);
+                inline.new += 1;
+            }
+        }
+        within
+    }
+
+    /// What lies somewhere else.
+    fn elsewhere(&self) -> Self {
+        Self {
+            path: self.path.clone(),
+            inline: None,
+        }
+    }
+}
+
+/// The plans of the fields of an earlier struct or variant.
 fn fields_back(
     old: &[FieldType],
     new: &[FieldType],
     start: usize,
-    inline: Option<Inline>,
+    place: &Place,
 ) -> Result<Option<Vec<FieldPlan>>> {
     let from = offsets(new, start)?;
     let sources = sources(old, new);
@@ -50,19 +107,15 @@ fn fields_back(
         let later = sources.iter().position(|source| *source == Some(i));
         let later = later.and_then(|at| new.get(at).zip(from.get(at)));
         let Some((later, from)) = later else {
-            let before = inline.map(|inline| inline.old + to);
-            plans.push(lost_field(field, to, before)?);
+            plans.push(lost_field(field, to, &place.field(&field.name, to, 0))?);
             continue;
         };
-        let here = inline.map(|inline| Inline {
-            old: inline.old + to,
-            new: inline.new + from,
-        });
-        let Some(convert) = value_back(&field.ty, &later.ty, here)? else {
+        let here = place.field(&field.name, to, *from);
+        let Some(convert) = value_back(&field.ty, &later.ty, &here)? else {
             return Ok(None);
         };
-        match here {
-            // What lies inline is looked at field by field.
+        match here.inline {
+            // The fields of what lies inline are looked at one by one.
             Some(here) if convert.lacks() && !matches!(convert, Convert::Fields(_)) => {
                 plans.push(FieldPlan {
                     to,
@@ -71,7 +124,11 @@ fn fields_back(
                         from: *from,
                         from_root: here.new,
                         layout: Layout::of_type(&later.ty)?,
-                        before: here.old,
+                        before: Lost {
+                            at: here.old,
+                            tags: here.old_tags,
+                        },
+                        tags: here.new_tags,
                         copy: unchanged(&field.ty)?,
                     })),
                 });
@@ -83,14 +140,20 @@ fn fields_back(
 }
 
 /// The plan of a field that the later version does not have.
-fn lost_field(field: &FieldType, to: usize, before: Option<usize>) -> Result<FieldPlan> {
+fn lost_field(field: &FieldType, to: usize, place: &Place) -> Result<FieldPlan> {
     let otherwise = match default_of(field)? {
         Some((body, at)) => Otherwise::Default(body, at),
         None if matches!(field.ty, Type::Option(_)) => Otherwise::None,
-        None => Otherwise::Nowhere(field.name.clone()),
+        None => Otherwise::Nowhere(place.path.clone()),
     };
-    let origin = match (before, otherwise) {
-        (Some(at), otherwise) => Origin::Before(at, Box::new(otherwise)),
+    let origin = match (place.inline.clone(), otherwise) {
+        (Some(Inline { old, old_tags, .. }), otherwise) => {
+            let lost = Lost {
+                at: old,
+                tags: old_tags,
+            };
+            Origin::Before(lost, Box::new(otherwise))
+        }
         (None, Otherwise::None) => Origin::Nothing,
         (None, Otherwise::Default(body, at)) => Origin::Default(body, at),
         (None, Otherwise::Nowhere(name)) => Origin::Nowhere(name),
@@ -103,27 +166,29 @@ fn lost_field(field: &FieldType, to: usize, before: Option<usize>) -> Result<Fie
 }
 
 /// The plan of a value, `None` where the later does not follow from the earlier without code.
-fn value_back(old: &Type, new: &Type, inline: Option<Inline>) -> Result<Option<Convert>> {
+fn value_back(old: &Type, new: &Type, place: &Place) -> Result<Option<Convert>> {
     Ok(match (old, new) {
         (Type::Option(old), Type::Option(new)) => {
-            value_back(old, new, None)?.map(|inner| match inner {
+            let within = place.within_option(true, true);
+            value_back(old, new, &within)?.map(|inner| match inner {
                 Convert::Copy(size) => Convert::Copy(size + 1),
                 inner => Convert::Option(Box::new(inner)),
             })
         }
         (old, Type::Option(new)) => {
-            value_back(old, new, None)?.map(|inner| Convert::Unwrap(Box::new(inner)))
+            let within = place.within_option(false, true);
+            value_back(old, new, &within)?.map(|inner| Convert::Unwrap(Box::new(inner)))
         }
         (Type::List(old), Type::List(new)) => {
-            elements_back(old, new)?.map(|elements| Convert::List(Box::new(elements)))
+            elements_back(old, new, place)?.map(|elements| Convert::List(Box::new(elements)))
         }
         (Type::Array(old, length), Type::Array(new, new_length)) if length == new_length => {
             let length = *length as usize;
-            elements_back(old, new)?.map(|elements| elements.repeated(length))
+            elements_back(old, new, place)?.map(|elements| elements.repeated(length))
         }
         (Type::Map(key, value), Type::Map(new_key, new_value)) => {
-            let keys = elements_back(key, new_key)?;
-            let Some((keys, values)) = keys.zip(elements_back(value, new_value)?) else {
+            let keys = elements_back(key, new_key, place)?;
+            let Some((keys, values)) = keys.zip(elements_back(value, new_value, place)?) else {
                 return Ok(None);
             };
             let (from, to) = (keys.from + values.from, keys.to + values.to);
@@ -136,18 +201,18 @@ fn value_back(old: &Type, new: &Type, inline: Option<Inline>) -> Result<Option<C
         }
         (Type::Tuple(old), Type::Tuple(new)) if old.len() == new.len() => {
             let (old, new) = (numbered(old), numbered(new));
-            let fields = fields_back(&old, &new, 0, inline)?;
+            let fields = fields_back(&old, &new, 0, place)?;
             let size = size_of_fields(&old)?;
             fields.map(|fields| folded(fields, size))
         }
         (Type::Struct(old), Type::Struct(new)) => {
             let size = size_of_fields(old)?;
-            fields_back(old, new, 0, inline)?.map(|fields| folded(fields, size))
+            fields_back(old, new, 0, place)?.map(|fields| folded(fields, size))
         }
-        (Type::Enum(old), Type::Enum(new)) => variants_back(old, new)?,
+        (Type::Enum(old), Type::Enum(new)) => variants_back(old, new, place)?,
         (Type::String, Type::String) => Some(Convert::Text),
         (old, Type::List(new)) => {
-            elements_back(old, new)?.map(|elements| Convert::Only(Box::new(elements)))
+            elements_back(old, new, place)?.map(|elements| Convert::Only(Box::new(elements)))
         }
         _ => match scalars(old, new)? {
             Some((old, new)) if old == new => Some(Convert::Copy(old.size())),
@@ -158,20 +223,25 @@ fn value_back(old: &Type, new: &Type, inline: Option<Inline>) -> Result<Option<C
     })
 }
 
-fn elements_back(old: &Type, new: &Type) -> Result<Option<Elements>> {
+fn elements_back(old: &Type, new: &Type, place: &Place) -> Result<Option<Elements>> {
     let (from, to) = (size(new)?, size(old)?);
-    let convert = value_back(old, new, None)?;
+    let convert = value_back(old, new, &place.elsewhere())?;
     Ok(convert.map(|convert| Elements { convert, from, to }))
 }
 
-fn variants_back(old: &[VariantType], new: &[VariantType]) -> Result<Option<Convert>> {
+fn variants_back(
+    old: &[VariantType],
+    new: &[VariantType],
+    place: &Place,
+) -> Result<Option<Convert>> {
     let mut plans = Vec::new();
     for (after, source) in new.iter().zip(sources(old, new)) {
         let Some((position, before)) = source.and_then(|i| Some((i, old.get(i)?))) else {
             plans.push(None);
             continue;
         };
-        let Some(fields) = fields_back(&before.fields, &after.fields, 1, None)? else {
+        let Some(fields) = fields_back(&before.fields, &after.fields, 1, &place.elsewhere())?
+        else {
             return Ok(None);
         };
         let tag = u8::try_from(position).map_err(|_| Error::corrupt("more than 256 variants"))?;

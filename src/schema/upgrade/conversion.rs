@@ -131,8 +131,8 @@ pub(super) enum Origin {
     Record(usize),
     /// The value that every such field has, and where it lies in that body.
     Default(Vec<u8>, usize),
-    /// So many bytes from the start of the record as it was before; where there is none, the other.
-    Before(usize, Box<Otherwise>),
+    /// From the record as it was before; where there is none, the other.
+    Before(Lost, Box<Otherwise>),
     /// What it was before, if it still is what that became; else what is made of it now.
     Unchanged(Box<Unchanged>),
     /// Nothing has it, and it is `None`.
@@ -150,10 +150,21 @@ pub(super) struct Unchanged {
     pub(super) from_root: usize,
     /// How it lies there.
     pub(super) layout: Layout,
-    /// Bytes from the start of the record as it was before.
-    pub(super) before: usize,
+    /// Where it lies in the record as it was before.
+    pub(super) before: Lost,
+    /// The options that hold it in the record, which have to be `Some` in what became of that.
+    pub(super) tags: Vec<usize>,
     /// How it is taken from there.
     pub(super) copy: Convert,
+}
+
+/// A place in the record as it was before.
+#[derive(Clone, Debug)]
+pub(super) struct Lost {
+    /// Bytes from its start.
+    pub(super) at: usize,
+    /// The options that hold it, which have to be `Some`.
+    pub(super) tags: Vec<usize>,
 }
 
 /// What a field is where there is no earlier record.
@@ -217,7 +228,36 @@ struct Earlier<'b> {
     became: Source<'b>,
 }
 
+impl<'b> Earlier<'b> {
+    /// Where a value lies in what was before, if it is still what that became.
+    fn unchanged(self, now: Source<'_>, unchanged: &Unchanged) -> Result<Option<Source<'b>>> {
+        let Some(was) = self.was.lost(&unchanged.before)? else {
+            return Ok(None);
+        };
+        if !self.became.are_some(&unchanged.tags)? {
+            return Ok(None);
+        }
+        let became = self.became.plus(unchanged.from_root);
+        Ok(now.same(became, &unchanged.layout)?.then_some(was))
+    }
+}
+
 impl<'b> Source<'b> {
+    /// A place in what was before, if it is there.
+    fn lost(self, lost: &Lost) -> Result<Option<Self>> {
+        Ok(self.are_some(&lost.tags)?.then(|| self.plus(lost.at)))
+    }
+
+    /// Whether the options are all `Some` whose tags lie so many bytes from here. The outer ones come first.
+    fn are_some(self, tags: &[usize]) -> Result<bool> {
+        for tag in tags {
+            if !is_some(self.plus(*tag))? {
+                return Ok(false);
+            }
+        }
+        Ok(true)
+    }
+
     fn root(body: &'b [u8], layout: &Layout) -> Result<Self> {
         let at = root_of(body, layout)?;
         Ok(Self { body, at })
@@ -263,7 +303,7 @@ struct Pointer {
     to: usize,
 }
 
-impl Writer<'_> {
+impl<'w> Writer<'w> {
     /// Appends what was gathered from `block` on; gives where it lies in the body.
     fn finish(&mut self, block: usize, pointers: usize) -> Result<usize> {
         let place = self.out.len() - self.start;
@@ -279,6 +319,14 @@ impl Writer<'_> {
         self.out.extend_from_slice(bytes);
         self.inline.truncate(block);
         Ok(place)
+    }
+
+    /// What was before in a place, if there was something.
+    fn lost(&self, lost: &Lost) -> Result<Option<Source<'w>>> {
+        match self.before {
+            Some(Earlier { was, .. }) => was.lost(lost),
+            None => Ok(None),
+        }
     }
 
     /// Makes room for a row of elements; gives where it is in `inline`.
@@ -306,21 +354,19 @@ impl Writer<'_> {
                 Origin::Default(body, at) => self.default(body, *at, &field.convert, to)?,
                 Origin::Unchanged(unchanged) => {
                     let now = source.plus(unchanged.from);
-                    match self.before {
-                        Some(Earlier { was, became })
-                            if now.same(became.plus(unchanged.from_root), &unchanged.layout)? =>
-                        {
-                            let was = was.plus(unchanged.before);
+                    match self.before.map(|before| before.unchanged(now, unchanged)) {
+                        Some(Ok(Some(was))) => {
                             let mut budget = Budget::new(was.body.len());
                             self.value(was, &unchanged.copy, to, &mut budget)?;
                         }
-                        _ => self.value(now, &field.convert, to, budget)?,
+                        Some(Err(error)) => return Err(error),
+                        Some(Ok(None)) | None => self.value(now, &field.convert, to, budget)?,
                     }
                 }
-                Origin::Before(at, otherwise) => match (self.before, &**otherwise) {
-                    (Some(Earlier { was, .. }), _) => {
+                Origin::Before(lost, otherwise) => match (self.lost(lost)?, &**otherwise) {
+                    (Some(was), _) => {
                         let mut budget = Budget::new(was.body.len());
-                        self.value(was.plus(*at), &field.convert, to, &mut budget)?;
+                        self.value(was, &field.convert, to, &mut budget)?;
                     }
                     (None, Otherwise::None) => {}
                     (None, Otherwise::Default(body, at)) => {
@@ -558,8 +604,8 @@ fn too_great(value: impl std::fmt::Display) -> Error {
 #[cold]
 fn nowhere(name: &str) -> Error {
     unfit(format!(
-        "the earlier version has a field `{name}`, which this record never had: it was written since, or \
-         changed"
+        "the earlier version has a field `{name}`, and nothing tells what it is in this record: it was \
+         written since, or changed there"
     ))
 }
 

@@ -195,7 +195,7 @@ fn ask(db: &Database) -> Result<()> {
         println!("  {}", package?.to_json()?);
     }
     let plan = largest.explain()?;
-    assert!(!plan.sorts_in_memory() && plan.keys() == 3, "{plan}");
+    assert!(!plan.sorts_in_memory() && plan.keys() <= 3, "{plan}");
     println!("{plan}");
 
     let tools = json!({"$or": [{"tags": "role::program"}, {"section": "utils"}]});

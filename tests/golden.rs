@@ -297,6 +297,20 @@ fn register_2(db: &Database) -> Result<()> {
     db.register::<v2::Note>()
 }
 
+/// With records of the first two versions, none of them rewritten.
+fn to_2(db: &Database) -> Result<()> {
+    fill_1(db)?;
+    register_2(db)?;
+    fill_2(db)
+}
+
+/// The same with all three.
+fn to_3(db: &Database) -> Result<()> {
+    to_2(db)?;
+    register_3(db)?;
+    fill_3(db)
+}
+
 fn register_3(db: &Database) -> Result<()> {
     db.register::<v3::City>()?;
     db.register::<v3::Person>()?;
@@ -342,32 +356,18 @@ fn keep_all(golden: &Golden) -> Result<()> {
     })?;
     golden.keep("version-2", |path| {
         compact(path, |db| {
-            fill_1(db)?;
-            register_2(db)?;
-            fill_2(db)?;
+            to_2(db)?;
             db.migrate().map(drop)
         })
     })?;
     golden.keep("version-3", |path| {
         compact(path, |db| {
-            fill_1(db)?;
-            register_2(db)?;
-            fill_2(db)?;
-            register_3(db)?;
-            fill_3(db)?;
+            to_3(db)?;
             db.migrate()?;
             db.forget_migration("notes").map(drop)
         })
     })?;
-    golden.keep("all-versions-side-by-side", |path| {
-        compact(path, |db| {
-            fill_1(db)?;
-            register_2(db)?;
-            fill_2(db)?;
-            register_3(db)?;
-            fill_3(db)
-        })
-    })?;
+    golden.keep("all-versions-side-by-side", |path| compact(path, to_3))?;
     // Some were rewritten, and what was lost of them is kept; the rest was not.
     golden.keep("mid-migration", |path| {
         compact(path, |db| {

@@ -2,24 +2,23 @@
 
 use std::io::Write;
 
+use super::document::IntoDocument;
 use super::filter::of_document;
 use super::ndjson;
 use super::query::{Found, Query, Target, sealed};
+use crate::base::Result;
 use crate::base::error::Context;
-use crate::base::{ErrorKind, Result};
 use crate::collection::body::Body;
 use crate::collection::read::at;
 use crate::collection::tables::Tables;
-use crate::schema::catalog::{Records, Typed};
-
+use crate::schema::catalog::Records;
 use crate::schema::json::{to_text, to_value};
 use crate::schema::layout::Layout;
 use crate::schema::types::RecordType;
+use crate::schema::upgrade::lacks_code;
 use crate::schema::view::{Slot, ValueRef};
 use crate::store::{ALL, Bytes, Range};
 use crate::txn::read::ReadTx;
-
-use super::document::IntoDocument;
 
 /// The records of a collection whatever their type is, to read: also of a newer version than the program
 /// knows.
@@ -180,10 +179,8 @@ fn open<'a>(info: &'a Records, stored: Bytes<'a>) -> Result<AnyRecord<'a>> {
     } else {
         match info.upgrades.bring(version, body.bytes()) {
             Ok(bytes) => body.in_form(bytes),
-            Err(error)
-                if error.is(ErrorKind::NotMigrated) || error.is(ErrorKind::NotRegistered) =>
-            {
-                earlier = Some(Box::new(layout_of(info.typed()?, version)?));
+            Err(error) if lacks_code(&error) => {
+                earlier = Some(Box::new(info.typed()?.layout_of(version)?));
                 body
             }
             Err(error) => return Err(error),
@@ -194,10 +191,6 @@ fn open<'a>(info: &'a Records, stored: Bytes<'a>) -> Result<AnyRecord<'a>> {
         body,
         earlier,
     })
-}
-
-fn layout_of(typed: &Typed, version: u32) -> Result<Layout> {
-    Layout::of_record(typed.version(version)?)
 }
 
 struct AnyIter<'a> {

@@ -9,11 +9,11 @@ use crate::codec::value::like::encode_value_like;
 use crate::codec::value::read::Node;
 use crate::collection::document::{ID, key_within};
 use crate::schema::catalog::{FIRST_VERSION, Records, StoredDocuments};
-use crate::schema::json::to_value;
+use crate::schema::difference::newer_schema;
+use crate::schema::json::document_to_value;
 use crate::schema::json_schema::{JsonSchema, text_of};
 use crate::schema::step::{BoxError, Convert, Revert};
 use crate::schema::upgrade::{Code, CodeBook};
-use crate::schema::view::ValueRef;
 
 /// A version of a collection of documents, and the way there from the first one: for
 /// [`Database::register_documents`](crate::Database::register_documents).
@@ -122,7 +122,7 @@ impl DocumentSchema {
                 let before = version.saturating_sub(1);
                 format!("it cannot be brought back from version {version} to {before}")
             };
-            let before = before.map(value_of).transpose()?;
+            let before = before.map(document_to_value).transpose()?;
             convert(body, out, failed, |document| step(document, before))
         };
         self.steps_back.push((version, Arc::new(down)));
@@ -201,14 +201,7 @@ impl DocumentSchema {
         let stored = info.documents()?;
         let (version, found) = (self.version()?, stored.stored.version);
         if found > version {
-            return Err(Error::new(
-                ErrorKind::NewerSchema,
-                format!(
-                    "collection {:?} has version {found} in the file, this program knows version {version}; \
-                     nothing was written, use a newer program",
-                    self.collection
-                ),
-            ));
+            return Err(newer_schema(&self.collection, found, version));
         }
         if found < version {
             return Ok(true);
@@ -273,7 +266,7 @@ fn convert(
 ) -> Result<()> {
     let not_migrated = || Error::new(ErrorKind::NotMigrated, failed());
     let root = Node::root(body);
-    let mut document = value_of(body)?;
+    let mut document = document_to_value(body)?;
     change(&mut document).map_err(|error| not_migrated().because(error))?;
     let start = out.len();
     let own = |body| key_within(Node::root(body));
@@ -285,10 +278,6 @@ fn convert(
         return Err(not_migrated().because(format!("its {ID:?} is not what it was")));
     }
     Ok(())
-}
-
-fn value_of(body: &[u8]) -> Result<Value> {
-    to_value(ValueRef::of_node(Node::root(body))?, body.len())
 }
 
 impl std::fmt::Debug for DocumentSchema {

@@ -15,13 +15,11 @@ use crate::base::name::check_name;
 use crate::base::sync::Arc;
 use crate::base::{Error, ErrorKind, Result, clock};
 use crate::codec::envelope::Envelope;
-use crate::codec::value::read::Node;
 use crate::collection::migrate::{Stepped, UnfitRecord, step};
 use crate::collection::tables::WritingTables;
 use crate::schema::catalog::{Catalog, Migrated, Records, Shape, migration_row};
-use crate::schema::json::to_value;
-use crate::schema::layout::Layout;
-use crate::schema::view::{Slot, ValueRef};
+use crate::schema::json::{document_to_value, to_value};
+use crate::schema::view::Slot;
 use crate::store::{ALL, Control, ReadTable, SYSTEM_TABLE};
 use crate::txn::read::ReadTx;
 use crate::txn::write::WriteTx;
@@ -51,8 +49,8 @@ impl<'p> Migration<'p> {
     }
 
     /// Takes a record out that the program's code fails on, and goes on. It becomes a document of the
-    /// collection `"{name}.quarantine"`: `{"_id": its encoded key in hexadecimal, "version": .., "error": .., "record":
-    /// ..}`; [`undo_migration`](Database::undo_migration), or
+    /// collection `"{name}.quarantine"`: `{"_id": its encoded key in hexadecimal, "version": .., "error": ..,
+    /// "record": ..}`; [`undo_migration`](Database::undo_migration), or
     /// [`undo_documents_migration`](Database::undo_documents_migration), puts it back as it was. `record` is not
     /// there where it is too large for that document, or nested too deep.
     pub fn set_aside(mut self) -> Self {
@@ -128,9 +126,8 @@ struct State {
 
 impl Database {
     /// Rewrites every record of an earlier version under the current one of its collection, of all that this
-    /// program has registered. Nothing
-    /// changes for those who read: it saves converting each time, and [`MigrationReport`] says that no
-    /// record is in the way.
+    /// program has registered. Nothing changes for those who read: it saves converting each time, and
+    /// [`MigrationReport`] says that no record is in the way.
     ///
     /// Works in transactions of bounded size, between which others may write, and goes on where it was
     /// interrupted, also by a crash. What is lost is kept for
@@ -389,12 +386,11 @@ pub(super) fn id_of(key: &[u8]) -> String {
 
 /// A record as JSON, as it is under its own version.
 fn shown(info: &Records, record: &UnfitRecord) -> Result<serde_json::Value> {
-    let bytes = record.body.len();
     match &info.shape {
-        Shape::Documents(_) => to_value(ValueRef::of_node(Node::root(&record.body))?, bytes),
+        Shape::Documents(_) => document_to_value(&record.body),
         Shape::Typed(typed) => {
-            let layout = Layout::of_record(typed.version(record.version)?)?;
-            to_value(Slot::record(&record.body, &layout)?, bytes)
+            let layout = typed.layout_of(record.version)?;
+            to_value(Slot::record(&record.body, &layout)?, record.body.len())
         }
     }
 }

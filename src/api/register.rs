@@ -1,7 +1,5 @@
 //! How does a declaration meet what is stored? By `register`, which does the work there is.
 
-use std::cell::Cell;
-
 use super::database::Database;
 use super::document_schema::DocumentSchema;
 use super::index_build::{abandon, change_stored, come, delete_tables, new_index};
@@ -66,9 +64,10 @@ impl Database {
     /// another order and widened; anything else takes a `TryFrom` and `from = ..`, which has to make the same
     /// of the same record each time: indexes are built from one run of it, and records read by another.
     ///
-    /// Works in transactions of bounded size, between which others may write, and goes on where it
-    /// was interrupted; while a later version is coming, nobody writes to its collection. Where there is nothing to do, nothing is written. Opened read-only, it only
-    /// compares, and records are read as the declaration has them.
+    /// Works in transactions of bounded size, between which others may write, and goes on where it was
+    /// interrupted; while a later version is coming, nobody writes to its collection. Where there is nothing
+    /// to do, nothing is written. Opened read-only, it only compares, and records are read as the declaration
+    /// has them.
     ///
     /// # Errors
     /// [`SchemaChanged`](crate::ErrorKind::SchemaChanged) when fields or key differ under the same
@@ -93,30 +92,13 @@ impl Database {
 
     /// Registers all: later versions come together, or none does.
     pub(super) fn register_all(&self, registrations: &[Registration]) -> Result<()> {
-        let each = |act: &dyn Fn(&Registration) -> Result<()>| {
-            registrations.iter().try_for_each(|registration| {
-                let name = registration.collection();
-                act(registration).context(|| format!("register collection {name:?}"))
-            })
-        };
-        let missing = || {
-            let missing = Cell::new(false);
-            each(&|registration| {
-                missing.set(missing.get() | !self.is_there(registration)?);
-                Ok(())
-            })?;
-            Ok(missing.get())
-        };
-        each(&|registration| {
-            if registration.sets_aside() {
-                check_quarantine(&self.core.catalog(), registration.collection())?;
-            }
-            Ok(())
-        })?;
+        for registration in registrations {
+            registration.named(self.check_room(registration))?;
+        }
         // Between two transactions another thread may drop what this one builds, as its own build
         // failed or its declaration is another: only what is found at the end counts.
         let mut rounds = 0;
-        while missing()? {
+        while !self.are_there(registrations)? {
             if rounds == ROUNDS_MAX {
                 return Err(Error::new(
                     ErrorKind::Conflict,
@@ -125,18 +107,38 @@ impl Database {
                 ));
             }
             rounds += 1;
-            each(&|registration| self.make_ready(registration))?;
-            self.write(|tx| each(&|registration| registration.come(tx)))?;
-        }
-        if self.core.store.is_read_only() {
-            return Ok(());
-        }
-        each(&|registration| {
-            if registration.sets_aside() {
-                self.set_aside_unfit(registration.collection())?;
+            for registration in registrations {
+                registration.named(self.make_ready(registration))?;
             }
-            Ok(())
-        })
+            self.write(|tx| {
+                let mut all = registrations.iter();
+                all.try_for_each(|registration| registration.named(registration.come(tx)))
+            })?;
+        }
+        for registration in registrations {
+            if registration.sets_aside() && !self.core.store.is_read_only() {
+                registration.named(self.set_aside_unfit(registration.collection()))?;
+            }
+        }
+        Ok(())
+    }
+
+    /// Refuses to set aside what there would be no room for.
+    fn check_room(&self, registration: &Registration) -> Result<()> {
+        if registration.sets_aside() {
+            check_quarantine(&self.core.catalog(), registration.collection())?;
+        }
+        Ok(())
+    }
+
+    /// Whether all are registered. Each is looked at, so that one that cannot be is told before anything is
+    /// done.
+    fn are_there(&self, registrations: &[Registration]) -> Result<bool> {
+        let mut all = true;
+        for registration in registrations {
+            all &= registration.named(self.is_there(registration))?;
+        }
+        Ok(all)
     }
 
     fn is_there(&self, registration: &Registration) -> Result<bool> {
@@ -151,16 +153,10 @@ impl Database {
         let Registration::Records(declared, options) = registration else {
             return Ok(());
         };
-        let name = registration.collection();
-        let unfit = if registration.sets_aside() {
-            Unfit::LeftOut
-        } else {
-            Unfit::Refused
-        };
         if !self.is_registered(declared, *options)? {
             self.write(|tx| prepare(tx, declared, *options))?;
             while let Some(index) = self.next_build(declared)? {
-                self.build_step(name, index, unfit)?;
+                self.build_step(registration.collection(), index, registration.unfit())?;
             }
         }
         Ok(())
@@ -268,11 +264,25 @@ impl Registration {
         }
     }
 
+    /// Says of an error which collection was being registered.
+    fn named<R>(&self, result: Result<R>) -> Result<R> {
+        result.context(|| format!("register collection {:?}", self.collection()))
+    }
+
+    /// What becomes of a record that the program's code fails on.
+    fn unfit(&self) -> Unfit {
+        if self.sets_aside() {
+            Unfit::LeftOut
+        } else {
+            Unfit::Refused
+        }
+    }
+
     /// Lets a later version come that is ready.
     fn come(&self, tx: &WriteTx) -> Result<()> {
         let declared = match self {
             Self::Records(declared, _) => declared,
-            Self::Documents(schema) => return bring(tx, schema),
+            Self::Documents(schema) => return bring(tx, schema, self.unfit()),
         };
         let catalog = tx.catalog();
         let Some((_, member)) = catalog.find(&declared.record.name) else {

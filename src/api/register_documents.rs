@@ -59,12 +59,12 @@ impl Database {
 }
 
 /// Brings the file to the version, unless another thread was faster.
-pub(super) fn bring(tx: &WriteTx, schema: &DocumentSchema) -> Result<()> {
+pub(super) fn bring(tx: &WriteTx, schema: &DocumentSchema, unfit: Unfit) -> Result<()> {
     let catalog = tx.catalog();
     match catalog.find(schema.collection()) {
         None => create(tx, schema),
         Some((_, member)) if schema.is_later_than(member.records()?)? => {
-            raise(tx, member.records()?, schema)
+            raise(tx, member.records()?, schema, unfit)
         }
         Some(_) => Ok(()),
     }
@@ -81,20 +81,16 @@ fn create(tx: &WriteTx, schema: &DocumentSchema) -> Result<()> {
 }
 
 /// Brings a collection to a later version, with its indexes.
-fn raise(tx: &WriteTx, info: &Records, schema: &DocumentSchema) -> Result<()> {
+fn raise(tx: &WriteTx, info: &Records, schema: &DocumentSchema, unfit: Unfit) -> Result<()> {
     let mut stored = schema.become_of(info.documents()?.stored.clone())?;
     stored.indexes = anew(tx, info.stored_indexes())?;
     let old: Vec<u32> = info.indexes.iter().map(|index| index.id).collect();
     delete_tables(tx, info, &old)?;
     let member = tx.store_member(&info.name, with_kind(info, stored.clone()))?;
     let raised = member.records()?;
-    let unfit = if schema.sets_aside() {
-        Unfit::LeftOut
-    } else {
-        Unfit::Refused
-    };
     for (index, before) in raised.indexes.iter().zip(&info.indexes) {
-        // One that was not ready goes on being built by whoever had begun.
+        // One that was not ready goes on being built by whoever had begun, and then takes the place of one
+        // that is ready and has its name: so none is finished here as one that is built alone.
         if before.ready {
             let mut after = None;
             while let Progress::After(key) =

@@ -18,6 +18,7 @@ use crate::schema::catalog::{Records, Shape, Typed};
 use crate::schema::index::Scratch;
 use crate::schema::key::encode_slot;
 use crate::schema::layout::Layout;
+use crate::schema::upgrade::lacks_code;
 use crate::schema::view::{Budget, Slot};
 use crate::store::{ALL, ReadTable};
 
@@ -175,12 +176,10 @@ fn current<'a>(body: Body<'a>, info: &Records) -> Result<Form<'a>> {
     walk_earlier(&body, info)?;
     match body.brought(&info.upgrades) {
         Ok(body) => Ok(Form::Current(body)),
-        Err(error) if error.is(ErrorKind::NotMigrated) || error.is(ErrorKind::NotRegistered) => {
-            Ok(Form::Earlier {
-                revision,
-                indexed: error.is(ErrorKind::NotRegistered),
-            })
-        }
+        Err(error) if lacks_code(&error) => Ok(Form::Earlier {
+            revision,
+            indexed: error.is(ErrorKind::NotRegistered),
+        }),
         Err(error) => Err(error),
     }
 }
@@ -217,27 +216,24 @@ pub(crate) fn check_undo(
 
 /// Reads every value of a record or document in the form in which it was written.
 pub(crate) fn walk_earlier(body: &Body<'_>, info: &Records) -> Result<()> {
-    let bytes = body.bytes();
     match &info.shape {
-        Shape::Typed(typed) => {
-            let layout = Layout::of_record(typed.version(body.envelope.version)?)?;
-            let mut budget = Budget::new(bytes.len());
-            Slot::root(bytes, &layout)?.value()?.walk(&mut budget)
-        }
-        Shape::Documents(_) => validate(bytes),
+        Shape::Typed(typed) => walk_record(body, &typed.layout_of(body.envelope.version)?),
+        Shape::Documents(_) => validate(body.bytes()),
     }
 }
 
 /// Reads every value of a record or document.
 fn walk(body: &Body<'_>, info: &Records) -> Result<()> {
-    let bytes = body.bytes();
     match &info.shape {
-        Shape::Typed(typed) => {
-            let mut budget = Budget::new(bytes.len());
-            Slot::root(bytes, &typed.layout)?.value()?.walk(&mut budget)
-        }
-        Shape::Documents(_) => validate(bytes),
+        Shape::Typed(typed) => walk_record(body, &typed.layout),
+        Shape::Documents(_) => validate(body.bytes()),
     }
+}
+
+fn walk_record(body: &Body<'_>, layout: &Layout) -> Result<()> {
+    let bytes = body.bytes();
+    let mut budget = Budget::new(bytes.len());
+    Slot::root(bytes, layout)?.value()?.walk(&mut budget)
 }
 
 /// The primary key that the body has; a document need not have one.

@@ -45,12 +45,22 @@ pub(crate) struct UnfitRecord {
 /// A record on its way.
 struct Rewritten {
     key: Vec<u8>,
-    /// `None` where it is taken out.
-    new: Option<Vec<u8>>,
+    version: u32,
     /// What it was, where something is lost.
     old: Option<Vec<u8>>,
-    /// Its current form, where it is taken out and indexes have it.
-    indexed: Option<Vec<u8>>,
+    /// As it is to lie there; where it cannot be, it is taken out.
+    new: Result<Vec<u8>, Failed>,
+}
+
+impl Rewritten {
+    /// How many bytes it holds.
+    fn bytes(&self) -> usize {
+        let new = match &self.new {
+            Ok(new) => new.len(),
+            Err(failed) => failed.body.len(),
+        };
+        new + self.old.as_ref().map_or(0, Vec::len)
+    }
 }
 
 /// A record that cannot be rewritten.
@@ -58,7 +68,7 @@ struct Failed {
     error: Error,
     /// Its body under its own version.
     body: Vec<u8>,
-    /// Its current form, where it has one.
+    /// Its current form, where it has one: indexes have it.
     brought: Option<Vec<u8>>,
 }
 
@@ -80,73 +90,79 @@ pub(crate) fn step(
         None => crate::store::ALL,
     };
     let records_max = tables.transaction.step_records_max(STEP_RECORDS_MAX);
-    let mut reached = None;
     for record in ReadTable::Writing(&tables.records).range(bounds)? {
         let (key, stored) = record?;
         stepped.seen += 1;
-        let (envelope, _) = Envelope::decode(&stored)?;
-        let lost = info.upgrades.lose(envelope.version);
-        if envelope.version != info.upgrades.current {
-            let old = lost.then(|| stored.to_vec());
-            let new = rewrite(stored, info, options, check);
-            match new {
-                Ok(new) => {
-                    bytes += new.len() + old.as_ref().map_or(0, Vec::len);
-                    stepped.migrated += 1;
-                    rewritten.push(Rewritten {
-                        key: key.to_vec(),
-                        new: Some(new),
-                        old,
-                        indexed: None,
-                    });
+        let version = Envelope::decode(&stored)?.0.version;
+        if version != info.upgrades.current {
+            let old = info.upgrades.lose(version).then(|| stored.to_vec());
+            let new = match rewrite(stored, info, options, check) {
+                Err(failed) if !(set_aside && is_unfit(&failed.error)) => {
+                    return Err(of_record(failed.error, info, &key));
                 }
-                Err(failed) if set_aside && is_unfit(&failed.error) => {
-                    let Failed {
-                        error,
-                        body,
-                        brought,
-                    } = failed;
-                    bytes += body.len() + old.as_ref().map_or(0, Vec::len);
-                    stepped.unfit.push(UnfitRecord {
-                        key: key.to_vec(),
-                        version: envelope.version,
-                        body,
-                        error,
-                    });
-                    rewritten.push(Rewritten {
-                        key: key.to_vec(),
-                        new: None,
-                        old,
-                        indexed: brought,
-                    });
-                }
-                Err(failed) => return Err(of_record(failed.error, info, &key)),
-            }
+                new => new,
+            };
+            let record = Rewritten {
+                key: key.to_vec(),
+                version,
+                old,
+                new,
+            };
+            bytes += record.bytes();
+            rewritten.push(record);
         }
         if stepped.seen >= records_max || bytes >= STEP_BYTES_MAX {
-            reached = Some(key.to_vec());
+            stepped.after = Some(key.to_vec());
             break;
         }
     }
-    stepped.after = reached;
     let change = tables.transaction.begin_change();
-    for Rewritten {
-        key,
-        new,
-        old,
-        indexed,
-    } in &rewritten
-    {
-        if let Some(body) = indexed {
-            take_out_of_indexes(tables, info, key, body)?;
-        }
-        if let Some(undo) = &mut tables.undo {
-            keep_overwritten(undo, info, key, old.as_deref())?;
-        }
-        tables.records.change(key, new.as_deref())?;
+    for record in rewritten {
+        apply(tables, info, record, &mut stepped)?;
     }
     change.finish();
     Ok(stepped)
+}
+
+/// Puts a record in its place, or takes it out; and keeps what it was.
+fn apply(
+    tables: &mut WritingTables<'_>,
+    info: &Records,
+    record: Rewritten,
+    stepped: &mut Stepped,
+) -> Result<()> {
+    let Rewritten {
+        key,
+        version,
+        old,
+        new,
+    } = record;
+    if let Some(undo) = &mut tables.undo {
+        keep_overwritten(undo, info, &key, old.as_deref())?;
+    }
+    match new {
+        Ok(new) => {
+            tables.records.change(&key, Some(&new))?;
+            stepped.migrated += 1;
+        }
+        Err(Failed {
+            error,
+            body,
+            brought,
+        }) => {
+            if let Some(brought) = brought {
+                take_out_of_indexes(tables, info, &key, &brought)?;
+            }
+            tables.records.change(&key, None)?;
+            stepped.unfit.push(UnfitRecord {
+                key,
+                version,
+                body,
+                error,
+            });
+        }
+    }
+    Ok(())
 }
 
 /// Whether an error is one of the record, and not of what holds it.

@@ -133,34 +133,23 @@ fn earlier(
     if version <= way.target {
         return Ok(None);
     }
-    let mut before = None;
-    for version in way.undone() {
-        if before.is_none()
-            && let Some(undo) = undo
-        {
-            before = ReadTable::Writing(undo).peek(&undo_key(version, key))?;
-        }
+    let kept = kept_of(undo, way, key)?;
+    let before = kept
+        .as_ref()
+        .map(|kept| Body::open_as_it_is(Bytes::owned(kept.clone())))
+        .transpose()?;
+    if let (Some(kept), Some(before)) = (&kept, &before)
+        && is_untouched(&body, before, info, way)?
+    {
+        check_earlier(before, info, way)?;
+        return Ok(Some(Earlier {
+            stored: kept.clone(),
+            lacked: None,
+        }));
     }
-    let stored = before.as_ref().map(|before| before.to_vec());
-    let before = before.map(Body::open_as_it_is).transpose()?;
     let before = before
         .as_ref()
-        .map(|before| (before.envelope, before.bytes()));
-    let mut lacked = None;
-    if let (Some(stored), Some((envelope, earlier))) = (stored, before) {
-        let untouched = envelope.revision == revision
-            || (version == info.upgrades.current
-                && way.unchanged(body.bytes(), (envelope.version, earlier))?);
-        if untouched {
-            check_earlier(&stored, info, way)?;
-            return Ok(Some(Earlier {
-                stored,
-                lacked: None,
-            }));
-        }
-        lacked = way.target_lacks(envelope.version).then_some(stored);
-    }
-    let before = before.map(|(envelope, body)| (envelope.version, body));
+        .map(|before| (before.envelope.version, before.bytes()));
     let earlier = way.take(version, body.bytes(), before)?;
     check(&earlier)?;
     let mut new = Vec::with_capacity(earlier.len() + 16);
@@ -168,19 +157,40 @@ fn earlier(
         out.extend_from_slice(&earlier);
         Ok(())
     })?;
+    let lacks = before.is_some_and(|(version, _)| way.target_lacks(version));
     Ok(Some(Earlier {
         stored: new,
-        lacked,
+        lacked: kept.filter(|_| lacks),
     }))
 }
 
+/// What was kept of a record when it became one of a version that is undone: of several the earliest.
+fn kept_of(undo: Option<&WriteTable<'_>>, way: &WayBack, key: &[u8]) -> Result<Option<Vec<u8>>> {
+    let Some(undo) = undo else { return Ok(None) };
+    for version in way.undone() {
+        if let Some(kept) = ReadTable::Writing(undo).peek(&undo_key(version, key))? {
+            return Ok(Some(kept.to_vec()));
+        }
+    }
+    Ok(None)
+}
+
+/// Whether a record is as its migration left it, or as it would have.
+fn is_untouched(body: &Body<'_>, before: &Body<'_>, info: &Records, way: &WayBack) -> Result<bool> {
+    let (now, was) = (body.envelope, before.envelope);
+    if was.revision == now.revision {
+        return Ok(true);
+    }
+    Ok(now.version == info.upgrades.current
+        && way.unchanged(body.bytes(), (was.version, before.bytes()))?)
+}
+
 /// Refuses what was kept where it is nothing that can be put back.
-fn check_earlier(stored: &[u8], info: &Records, way: &WayBack) -> Result<()> {
-    let body = Body::open_as_it_is(Bytes::owned(stored.to_vec()))?;
-    if body.envelope.version > way.target {
+fn check_earlier(before: &Body<'_>, info: &Records, way: &WayBack) -> Result<()> {
+    if before.envelope.version > way.target {
         return Err(Error::corrupt("what was kept of it is of a later version"));
     }
-    walk_earlier(&body, info)
+    walk_earlier(before, info)
 }
 
 /// Puts back what was set aside; gives the keys. All other rows of the versions that are undone are gone
@@ -208,7 +218,9 @@ fn put_back(tables: &mut WritingTables<'_>, info: &Records, way: &WayBack) -> Re
                     "what was kept of it is of a record that was set aside, and it is there";
                 return Err(of_record(Error::corrupt(twice), info, &key));
             }
-            check_earlier(&stored, info, way).map_err(|error| of_record(error, info, &key))?;
+            Body::open_as_it_is(Bytes::owned(stored.clone()))
+                .and_then(|body| check_earlier(&body, info, way))
+                .map_err(|error| of_record(error, info, &key))?;
             tables.records.change(&key, Some(&stored))?;
             undo.change(&row, None)?;
             keys.push(key);

@@ -15,7 +15,7 @@ use crate::base::{Error, ErrorKind, Result};
 use crate::codec::envelope::Envelope;
 use crate::schema::catalog::{Index, Records};
 use crate::schema::index::Scratch;
-use crate::store::{Bytes, ReadTable, WriteTable};
+use crate::store::{ReadTable, WriteTable};
 
 /// What an operation expects to find under its key.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
@@ -50,12 +50,9 @@ pub(crate) fn write(
     let mut differences = Vec::with_capacity(info.indexes.len());
     let mut lists = Vec::with_capacity(info.indexes.len());
     let mut scratch = Scratch::default();
-    let mut overwritten = None;
+    let overwritten;
     let existed = {
-        let old = match tables.stored(key)? {
-            Some(stored) => Some(Old::open(stored, info)?),
-            None => None,
-        };
+        let old = Old::open(tables, info, key)?;
         check_expectation(info, expect, old.as_ref().map(|old| old.revision))?;
         if new.is_none() && old.is_none() {
             return Ok(false);
@@ -77,12 +74,9 @@ pub(crate) fn write(
             differences.push(Difference::between(old_keys, new_keys));
             lists.push(scratch.lists());
         }
-        if let Some(old) = old {
-            overwritten = old.overwritten;
-            true
-        } else {
-            false
-        }
+        let existed = old.is_some();
+        overwritten = old.and_then(|old| old.overwritten);
+        existed
     };
     check_unique(tables, info, key, &differences)?;
 
@@ -152,18 +146,32 @@ struct Old<'a> {
 }
 
 impl<'a> Old<'a> {
-    fn open(stored: Bytes<'a>, info: &Records) -> Result<Self> {
-        let (envelope, _) = Envelope::decode(&stored)?;
-        let lost = info.upgrades.lose(envelope.version);
-        Ok(Self {
-            revision: envelope.revision,
-            overwritten: lost.then(|| stored.to_vec()),
-            body: match Body::open(stored, &info.upgrades) {
-                Ok(body) => Some(body),
-                Err(error) if error.is(ErrorKind::NotMigrated) => None,
-                Err(error) => return Err(error),
-            },
-        })
+    fn open(tables: &'a WritingTables<'_>, info: &Records, key: &[u8]) -> Result<Option<Self>> {
+        let Some(stored) = tables.stored(key)? else {
+            return Ok(None);
+        };
+        let body = Body::open_as_it_is(stored)?;
+        let Envelope {
+            version, revision, ..
+        } = body.envelope;
+        let mut old = Self {
+            revision,
+            body: None,
+            overwritten: None,
+        };
+        if version == info.upgrades.current {
+            old.body = Some(body);
+            return Ok(Some(old));
+        }
+        if info.upgrades.lose(version) {
+            old.overwritten = tables.stored(key)?.map(|stored| stored.to_vec());
+        }
+        old.body = match body.brought(&info.upgrades) {
+            Ok(body) => Some(body),
+            Err(error) if error.is(ErrorKind::NotMigrated) => None,
+            Err(error) => return Err(error),
+        };
+        Ok(Some(old))
     }
 
     fn bytes(&self) -> Option<&[u8]> {

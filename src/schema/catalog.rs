@@ -402,10 +402,15 @@ impl StoredCollection {
 
 impl Typed {
     /// The record as it was in that version.
-    pub(crate) fn version(&self, version: u32) -> Result<&RecordType> {
+    fn version(&self, version: u32) -> Result<&RecordType> {
         let versions = &self.stored.versions;
         let found = versions.iter().find(|known| known.version == version);
         found.ok_or_else(|| Error::corrupt(format!("the collection never had version {version}")))
+    }
+
+    /// How a record of that version lies in its body.
+    pub(crate) fn layout_of(&self, version: u32) -> Result<Layout> {
+        Layout::of_record(self.version(version)?)
     }
 }
 

@@ -54,15 +54,8 @@ impl Difference {
 pub(crate) fn compare(declared: &RecordType, steps: &[Step], stored: &Typed) -> Result<Difference> {
     let current = &stored.current;
     if current.version > declared.version {
-        return Err(Error::new(
-            ErrorKind::NewerSchema,
-            format!(
-                "collection {:?} has version {} in the file, this program knows version {}; \
-                 nothing was written, use a newer program",
-                declared.name, current.version, declared.version
-            ),
-        )
-        .of_versions(current.version, declared.version));
+        let (found, known) = (current.version, declared.version);
+        return Err(newer_schema(&declared.name, found, known));
     }
     check_code(steps, &stored.stored)?;
     if current.version < declared.version {
@@ -90,6 +83,18 @@ pub(crate) fn compare(declared: &RecordType, steps: &[Step], stored: &Typed) -> 
     };
     compare_indexes(&declared.indexes, &stored.stored.indexes, &mut difference);
     Ok(difference)
+}
+
+/// The error of a program that knows an earlier version than the one in the file.
+pub(crate) fn newer_schema(collection: &str, stored: u32, known: u32) -> Error {
+    Error::new(
+        ErrorKind::NewerSchema,
+        format!(
+            "collection {collection:?} has version {stored} in the file, this program knows version {known}; \
+             nothing was written, use a newer program"
+        ),
+    )
+    .of_versions(stored, known)
 }
 
 /// Refuses code for versions that are others in the file.

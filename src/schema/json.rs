@@ -19,6 +19,7 @@ use crate::base::{Error, Result};
 use crate::codec::value::json::{
     BYTES, FLOAT, INT, LITERAL, TIME, bytes_text, float_text, form_of,
 };
+use crate::codec::value::read::Node;
 
 /// The JSON text of a value in a body of that many bytes.
 pub(crate) fn to_text(value: ValueRef<'_>, bytes: usize) -> Result<String> {
@@ -33,6 +34,11 @@ pub(crate) fn to_text_pretty(value: ValueRef<'_>, bytes: usize) -> Result<String
 /// The value as one of `serde_json`.
 pub(crate) fn to_value(value: ValueRef<'_>, bytes: usize) -> Result<serde_json::Value> {
     write(value, bytes, |json| serde_json::to_value(json))
+}
+
+/// The document in a body as a value of `serde_json`.
+pub(crate) fn document_to_value(body: &[u8]) -> Result<serde_json::Value> {
+    to_value(ValueRef::of_node(Node::root(body))?, body.len())
 }
 
 /// Gives `to` what serde can write, and takes the damage that it meets out of serde's error.

@@ -1,10 +1,8 @@
 //! Does a document fit the JSON Schema of its collection? The `jsonschema` crate says so; without the
 //! feature that has it, a collection with a schema cannot be written.
 
-use super::json::to_value;
-use super::view::ValueRef;
+use super::json::document_to_value;
 use crate::base::{Error, ErrorKind, Result};
-use crate::codec::value::read::Node;
 
 #[cfg(feature = "json-schema")]
 use crate::base::sync::OnceLock;
@@ -34,8 +32,7 @@ impl JsonSchema {
 
     /// Refuses a document that does not fit.
     pub(crate) fn check_body(&self, body: &[u8]) -> Result<()> {
-        let value = ValueRef::of_node(Node::root(body))?;
-        self.check(&to_value(value, body.len())?)
+        self.check(&document_to_value(body)?)
     }
 
     /// Refuses a value that does not fit, naming the places where it does not, up to eight.

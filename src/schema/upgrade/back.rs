@@ -3,7 +3,8 @@
 //! was before.
 
 use super::compile::{
-    default_of, folded, numbered, offsets, push_plan, scalars, size, size_of_fields, unchanged,
+    default_of, entries, folded, numbered, offsets, push_plan, scalars, size, size_of_fields,
+    unchanged,
 };
 use super::conversion::{
     Conversion, Convert, Elements, FieldPlan, Lost, Origin, Otherwise, Unchanged, VariantPlan,
@@ -15,14 +16,13 @@ use crate::schema::types::{FieldType, RecordType, Type, VariantType};
 
 /// The plan that leads from `new` back to `old`; `None` where `new` does not follow from it without code.
 pub(crate) fn plan_back(old: &RecordType, new: &RecordType) -> Result<Option<Conversion>> {
-    let fields = fields_back(&old.fields, &new.fields, 0, &Place::record())?;
+    let Some(fields) = fields_back(&old.fields, &new.fields, 0, &Place::record())? else {
+        return Ok(None);
+    };
     let layout = Layout::of_record(old)?;
     Ok(Some(Conversion {
         from: Layout::of_record(new)?,
-        fields: match fields {
-            Some(fields) => fields,
-            None => return Ok(None),
-        },
+        fields,
         size: layout.size,
         before: Some(layout),
     }))
@@ -170,10 +170,7 @@ fn value_back(old: &Type, new: &Type, place: &Place) -> Result<Option<Convert>> 
     Ok(match (old, new) {
         (Type::Option(old), Type::Option(new)) => {
             let within = place.within_option(true, true);
-            value_back(old, new, &within)?.map(|inner| match inner {
-                Convert::Copy(size) => Convert::Copy(size + 1),
-                inner => Convert::Option(Box::new(inner)),
-            })
+            value_back(old, new, &within)?.map(Convert::within_option)
         }
         (old, Type::Option(new)) => {
             let within = place.within_option(false, true);
@@ -188,16 +185,8 @@ fn value_back(old: &Type, new: &Type, place: &Place) -> Result<Option<Convert>> 
         }
         (Type::Map(key, value), Type::Map(new_key, new_value)) => {
             let keys = elements_back(key, new_key, place)?;
-            let Some((keys, values)) = keys.zip(elements_back(value, new_value, place)?) else {
-                return Ok(None);
-            };
-            let (from, to) = (keys.from + values.from, keys.to + values.to);
-            let (value_to, value_from) = (keys.to, keys.from);
-            let mut plans = Vec::new();
-            push_plan(&mut plans, 0, 0, keys.convert);
-            push_plan(&mut plans, value_to, value_from, values.convert);
-            let convert = folded(plans, to);
-            Some(Convert::List(Box::new(Elements { convert, from, to })))
+            let values = elements_back(value, new_value, place)?;
+            keys.zip(values).map(|(keys, values)| entries(keys, values))
         }
         (Type::Tuple(old), Type::Tuple(new)) if old.len() == new.len() => {
             let (old, new) = (numbered(old), numbered(new));

@@ -150,11 +150,7 @@ impl Compiler {
     fn value_of(&mut self, old: &Type, new: &Type) -> Result<Option<Convert>> {
         let plan = match (old, new) {
             (Type::Option(old), Type::Option(new)) => {
-                let inner = self.value(old, new)?;
-                inner.map(|inner| match inner {
-                    Convert::Copy(size) => Convert::Copy(size + 1),
-                    inner => Convert::Option(Box::new(inner)),
-                })
+                self.value(old, new)?.map(Convert::within_option)
             }
             (old, Type::Option(inner)) => {
                 self.widened(old, new);
@@ -171,7 +167,9 @@ impl Compiler {
                 elements.map(|elements| elements.repeated(length))
             }
             (Type::Map(key, value), Type::Map(new_key, new_value)) => {
-                self.map((key, value), (new_key, new_value))?
+                let keys = self.elements(key, new_key)?;
+                let values = self.elements(value, new_value)?;
+                keys.zip(values).map(|(keys, values)| entries(keys, values))
             }
             (Type::Tuple(old), Type::Tuple(new)) if old.len() == new.len() => {
                 let (old, new) = (numbered(old), numbered(new));
@@ -211,25 +209,6 @@ impl Compiler {
         let (from, to) = (size(old)?, size(new)?);
         let convert = self.value(old, new)?;
         Ok(convert.map(|convert| Elements { convert, from, to }))
-    }
-
-    /// A map is a list of entries. That a wider key sorts as it did keeps them in order.
-    fn map(&mut self, old: (&Type, &Type), new: (&Type, &Type)) -> Result<Option<Convert>> {
-        let (keys, values) = (self.elements(old.0, new.0)?, self.elements(old.1, new.1)?);
-        let Some((keys, values)) = keys.zip(values) else {
-            return Ok(None);
-        };
-        let (from, to) = (keys.from + values.from, keys.to + values.to);
-        let mut plans = Vec::new();
-        let (key_from, key_to) = (keys.from, keys.to);
-        push_plan(&mut plans, 0, 0, keys.convert);
-        push_plan(&mut plans, key_to, key_from, values.convert);
-        let convert = folded(plans, to);
-        Ok(Some(Convert::List(Box::new(Elements {
-            convert,
-            from,
-            to,
-        }))))
     }
 
     fn variants(&mut self, old: &[VariantType], new: &[VariantType]) -> Result<Option<Convert>> {
@@ -323,6 +302,16 @@ pub(super) fn push_plan(plans: &mut Vec<FieldPlan>, to: usize, from: usize, conv
         convert,
         origin: Origin::Record(from),
     });
+}
+
+/// The plan of a map: it is a list of entries. That a wider key sorts as it did keeps them in order.
+pub(super) fn entries(keys: Elements, values: Elements) -> Convert {
+    let (from, to) = (keys.from + values.from, keys.to + values.to);
+    let mut plans = Vec::new();
+    push_plan(&mut plans, 0, 0, keys.convert);
+    push_plan(&mut plans, keys.to, keys.from, values.convert);
+    let convert = folded(plans, to);
+    Convert::List(Box::new(Elements { convert, from, to }))
 }
 
 /// The plan of a struct: a mere copy where all of it is.

@@ -71,6 +71,14 @@ pub(super) struct Elements {
 }
 
 impl Convert {
+    /// An option becomes another by what its content does: a mere copy where that is one.
+    pub(super) fn within_option(self) -> Self {
+        match self {
+            Self::Copy(size) => Self::Copy(size + 1),
+            inner => Self::Option(Box::new(inner)),
+        }
+    }
+
     /// Whether it lacks something that was lost.
     pub(super) fn lacks(&self) -> bool {
         match self {

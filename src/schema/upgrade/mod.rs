@@ -203,6 +203,11 @@ impl Upgrades {
     }
 }
 
+/// Whether an error says that a body stays as it is: the code that it takes fails on it, or is not there.
+pub(crate) fn lacks_code(error: &Error) -> bool {
+    error.is(ErrorKind::NotMigrated) || error.is(ErrorKind::NotRegistered)
+}
+
 fn no_code(step: &Step) -> Error {
     let Step { from, to, .. } = step;
     Error::new(

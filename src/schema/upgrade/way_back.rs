@@ -1,7 +1,7 @@
 //! How does a body of the current version become one of an earlier version again?
 
 use super::conversion::{Before, Conversion};
-use super::{CodeBook, Upgrades, plan_back};
+use super::{CodeBook, Upgrades, lacks_code, plan_back};
 use crate::base::sync::Arc;
 use crate::base::{Error, ErrorKind, Result};
 use crate::schema::catalog::{Records, Shape};
@@ -123,11 +123,7 @@ impl WayBack {
     fn brought(&self, to: u32, version: u32, body: &[u8]) -> Result<Option<Vec<u8>>> {
         match self.forward.bring_to(to, version, body) {
             Ok(body) => Ok(Some(body)),
-            Err(error)
-                if error.is(ErrorKind::NotMigrated) || error.is(ErrorKind::NotRegistered) =>
-            {
-                Ok(None)
-            }
+            Err(error) if lacks_code(&error) => Ok(None),
             Err(error) => Err(error),
         }
     }

@@ -20,6 +20,8 @@ fn a_newer_collection_is_refused_and_nothing_is_written() {
     for older in [DocumentSchema::new("notes"), of_two()] {
         let error = db.register_documents(older.clone()).unwrap_err();
         assert_eq!(error.kind(), ErrorKind::NewerSchema);
+        let versions = error.schema_versions().unwrap();
+        assert!(versions.stored > versions.known, "{versions:?}");
         let text = error.to_string();
         assert!(
             text.contains("\"notes\" has version 3 in the file"),

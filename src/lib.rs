@@ -52,6 +52,7 @@ mod codec;
 mod collection;
 mod query;
 mod schema;
+mod snapshot;
 mod store;
 mod txn;
 
@@ -62,7 +63,8 @@ pub use api::{
     Explanation, Filter, Found, IndexEntries, IndexInfo, IndexReader, IndexToken, IntoDocument,
     IntoFilter, IntoSort, Iter, Migration, MigrationEntry, MigrationEvent, MigrationPlan,
     MigrationProgress, MigrationReport, Operand, PathIndex, PlannedStep, Problem, Projected, Query,
-    QueryIter, Readable, Selected, Selection, Sum, Unlock, ValuePath, View,
+    QueryIter, Readable, Selected, Selection, Snapshot, SnapshotDepth, SnapshotInfo,
+    SnapshotOptions, Sum, Unlock, ValuePath, View,
 };
 pub use base::{CommitId, Error, ErrorKind, Result, SchemaVersions};
 pub use codec::key::folded::Folded;

@@ -33,6 +33,7 @@ mod queries;
 mod records;
 mod registration;
 mod scenarios;
+mod snapshots;
 mod suites;
 mod support;
 mod tidy;

@@ -4,7 +4,7 @@ use std::fs;
 use std::path::{Path, PathBuf};
 
 /// The floors, and for each what it may import besides itself.
-const FLOORS: [(&str, &[&str]); 8] = [
+const FLOORS: [(&str, &[&str]); 9] = [
     ("base", &[]),
     ("codec", &["base"]),
     ("store", &["base", "codec"]),
@@ -13,8 +13,13 @@ const FLOORS: [(&str, &[&str]); 8] = [
     ("query", &["base", "codec", "store", "schema", "collection"]),
     ("txn", &["base", "codec", "store", "schema", "collection"]),
     (
+        "snapshot",
+        &["base", "codec", "store", "schema", "collection"],
+    ),
+    (
         "api",
         &[
+            "snapshot",
             "base",
             "codec",
             "store",

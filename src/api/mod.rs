@@ -36,6 +36,7 @@ mod register;
 mod register_documents;
 mod scrub;
 mod select;
+mod snapshot;
 mod sort;
 #[cfg(feature = "testing")]
 pub(crate) mod testing;
@@ -72,6 +73,7 @@ pub use path_index::{IndexInfo, PathIndex};
 pub use query::{Found, Query, QueryIter};
 pub use register::CollectionOptions;
 pub use select::{Projected, Selected, Selection};
+pub use snapshot::{Snapshot, SnapshotDepth, SnapshotInfo, SnapshotOptions};
 pub use sort::IntoSort;
 pub use transaction::Readable;
 pub use view::View;

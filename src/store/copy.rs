@@ -3,15 +3,12 @@
 
 use std::path::Path;
 
-use redb::TableHandle;
-
-use super::create::create_with;
-use super::error::from_storage;
-use super::guard::guarded;
+use super::create::{create_in_memory_as, create_with};
 use super::open::OpenOptions;
 use super::store::Store;
 use super::table::{ALL, ReadTable};
-use crate::base::{Error, Result};
+use super::transaction::WriteTransaction;
+use crate::base::Result;
 
 impl Store {
     /// Copies what is committed now into a new file at `path`; others may read and write meanwhile.
@@ -28,16 +25,41 @@ impl Store {
         let from = self.begin_read()?;
         create_with(path, options, Some(identity), |to| {
             let writing = to.begin_write()?;
-            for handle in guarded(|| from.0.list_tables(), from_storage)? {
-                let name = handle.name();
-                let table = from.open_table(name)?.ok_or_else(|| {
-                    Error::corrupt(format!("table {name:?} is listed, and is not there"))
-                })?;
-                let mut copy = writing.open_table(name)?;
+            for name in from.tables()? {
+                let table = from.existing_table(&name)?;
+                let mut copy = writing.open_table(&name)?;
                 copy.append(ReadTable::Snapshot(&table).range(ALL)?)?;
             }
             to.commit_durably(writing)
         })
         .map_err(|error| error.during(format!("copy to {}", path.display())))
     }
+}
+
+/// Makes a new file at `path` with what `fill` puts into it: a database that was, with its id, in another
+/// epoch. Complete or not at all.
+pub(crate) fn restore_to(
+    path: &Path,
+    options: &OpenOptions,
+    identity: (uuid::Uuid, u64),
+    fill: impl FnOnce(&WriteTransaction) -> Result<()>,
+) -> Result<()> {
+    create_with(path, options, Some(identity), |to| {
+        let writing = to.begin_write()?;
+        fill(&writing)?;
+        to.commit_durably(writing)
+    })
+}
+
+/// The same in memory.
+pub(crate) fn restore_in_memory(
+    options: &OpenOptions,
+    identity: (uuid::Uuid, u64),
+    fill: impl FnOnce(&WriteTransaction) -> Result<()>,
+) -> Result<Store> {
+    let to = create_in_memory_as(options, Some(identity))?;
+    let writing = to.begin_write()?;
+    fill(&writing)?;
+    to.commit_durably(writing)?;
+    Ok(to)
 }

@@ -41,39 +41,104 @@ pub(super) fn create_with(
     identity: Option<Identity>,
     fill: impl FnOnce(&Store) -> Result<()>,
 ) -> Result<()> {
+    new_file(path, options, |temporary| {
+        make(temporary, options, identity, fill)
+    })
+}
+
+/// Makes a new file under `path`, complete or not at all: `make` writes it under another name, and makes it
+/// durable.
+pub(super) fn new_file<R>(
+    path: &Path,
+    options: &OpenOptions,
+    make: impl FnOnce(&Path) -> Result<R>,
+) -> Result<R> {
     let volume = &options.volume;
     if volume.exists(path) {
         return Err(already_exists());
     }
     let (directory, temporary) = temporary_name(path, options)?;
-    let made = make(&temporary, options, identity, fill).and_then(|()| {
-        volume
-            .rename_new(&temporary, path)
-            .map_err(|error| match error.kind() {
-                std::io::ErrorKind::AlreadyExists => already_exists(),
-                _ => from_io(error, "the new file cannot be given its name"),
-            })
+    let finished = make(&temporary).and_then(|made| {
+        let renamed = volume.rename_new(&temporary, path);
+        renamed.map(|()| made).map_err(|error| match error.kind() {
+            std::io::ErrorKind::AlreadyExists => already_exists(),
+            _ => from_io(error, "the new file cannot be given its name"),
+        })
     });
-    if let Err(error) = made {
-        // What could not be finished is removed; if that fails too, the first error is to be told.
-        let _ = volume.remove(&temporary);
-        return Err(error);
+    let result = match finished {
+        Ok(result) => result,
+        Err(error) => {
+            // What could not be finished is removed; if that fails too, the first error is to be told.
+            let _ = volume.remove(&temporary);
+            return Err(error);
+        }
+    };
+    if !options.controls.has(Control::NoDirectorySync) {
+        volume
+            .sync_directory(&directory)
+            .map_err(|error| from_io(error, "the directory cannot be made durable"))?;
     }
-    if options.controls.has(Control::NoDirectorySync) {
-        return Ok(());
+    Ok(result)
+}
+
+/// Makes a new file under `path`, which is no database: complete or not at all. `write` writes it, in order;
+/// `check` looks at what was written before it gets its name.
+pub(crate) fn write_new_file<R>(
+    path: &Path,
+    options: &OpenOptions,
+    write: impl FnOnce(&mut NewFile) -> Result<()>,
+    check: impl FnOnce(Box<dyn Disk>) -> Result<R>,
+) -> Result<R> {
+    new_file(path, options, |temporary| {
+        let disk = match options.volume.open(temporary, Access::Create) {
+            Ok(disk) => disk,
+            Err(OpenError::Locked) => return Err(locked()),
+            Err(OpenError::NotAFile) => return Err(not_ours()),
+            Err(OpenError::Io(error)) => {
+                return Err(from_io(error, "the new file cannot be written"));
+            }
+        };
+        let mut file = NewFile { disk, offset: 0 };
+        write(&mut file)?;
+        let synced = file.disk.sync();
+        synced.map_err(|error| from_io(error, "the new file cannot be made durable"))?;
+        check(file.disk)
+    })
+}
+
+/// A file that is written from its beginning to its end.
+pub(crate) struct NewFile {
+    disk: Box<dyn Disk>,
+    offset: u64,
+}
+
+impl std::io::Write for NewFile {
+    fn write(&mut self, bytes: &[u8]) -> std::io::Result<usize> {
+        self.disk.write_at(self.offset, bytes)?;
+        self.offset += bytes.len() as u64;
+        Ok(bytes.len())
     }
-    volume
-        .sync_directory(&directory)
-        .map_err(|error| from_io(error, "the directory cannot be made durable"))
+
+    fn flush(&mut self) -> std::io::Result<()> {
+        Ok(())
+    }
 }
 
 /// A database in memory.
 pub(super) fn create_in_memory(options: &OpenOptions) -> Result<Store> {
+    create_in_memory_as(options, None)
+}
+
+/// One in memory that is the same database as another one.
+pub(super) fn create_in_memory_as(
+    options: &OpenOptions,
+    identity: Option<Identity>,
+) -> Result<Store> {
     let options = OpenOptions {
         log_bytes: super::header::LOG_BYTES_MIN,
         ..options.clone()
     };
-    on_disk(Box::new(MemoryDisk::default()), &options, None)
+    on_disk(Box::new(MemoryDisk::default()), &options, identity)
 }
 
 fn make(

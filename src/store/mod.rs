@@ -72,8 +72,12 @@ pub use commit::{Outcome, RecoveryReport};
 pub(crate) use controls::Control;
 #[cfg(feature = "testing")]
 pub use controls::{Control, Controls};
+pub(crate) use copy::{restore_in_memory, restore_to};
 #[cfg(feature = "testing")]
 pub use create::sealed_backend;
+pub(crate) use create::write_new_file;
+#[cfg(not(feature = "testing"))]
+pub(crate) use disk::{Access, Disk, OpenError};
 #[cfg(feature = "testing")]
 pub use disk::{Access, Disk, OpenError, Volume};
 #[cfg(feature = "testing")]

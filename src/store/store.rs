@@ -176,6 +176,11 @@ impl Store {
         Ok(())
     }
 
+    /// How often the database was restored.
+    pub(crate) fn epoch(&self) -> u64 {
+        self.unlocked.lock().header.epoch
+    }
+
     /// The random id that the database was created with.
     pub(crate) fn database_id(&self) -> uuid::Uuid {
         self.unlocked.lock().header.database_id

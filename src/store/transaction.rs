@@ -1,6 +1,6 @@
 //! What may happen to redb between begin and commit?
 
-use redb::{Durability, TableDefinition};
+use redb::{Durability, TableDefinition, TableHandle};
 
 use super::controls::{Control, Controls};
 use super::error::{from_storage, from_table};
@@ -25,6 +25,20 @@ impl ReadTransaction {
             Err(error) => Err(error),
         };
         guarded(open, from_table)
+    }
+
+    /// The names of all tables, in their order.
+    pub(crate) fn tables(&self) -> Result<Vec<String>> {
+        let handles = guarded(|| self.0.list_tables(), from_storage)?;
+        let mut names: Vec<String> = handles.map(|handle| handle.name().to_owned()).collect();
+        names.sort();
+        Ok(names)
+    }
+
+    /// A table that was listed.
+    pub(crate) fn existing_table(&self, name: &str) -> Result<SnapshotTable> {
+        self.open_table(name)?
+            .ok_or_else(|| Error::corrupt(format!("table {name:?} is listed, and is not there")))
     }
 }
 

@@ -1,0 +1,367 @@
+//! How does a snapshot lie in its file? Written once, from its beginning to its end, so that it can go down
+//! any pipe; read from its end, so that nothing before it has to be trusted.
+//!
+//! ```text
+//! header     128 bytes, below
+//! blocks     one behind the other, numbered from 0: of each table its entries (`snapshot/block.rs`), then
+//!            one that is its index; last the manifest
+//! footer     64 bytes, below
+//!
+//! HEADER
+//! OFFSET  SIZE  MEANING
+//! 0       16    "larder snapshot\0"
+//! 16      2     format, 1
+//! 18      1     seal: 0, a CRC-32 for each block
+//! 19      5     zeros
+//! 24      16    id of this snapshot, random
+//! 40      16    id of the snapshot that it builds on, zeros where it is whole by itself
+//! 56      16    id of the database
+//! 72      16    life of the commit that it shows
+//! 88      8     sequence of that commit
+//! 96      8     revision of what that commit wrote
+//! 104     8     when it was taken: i64 microseconds since 1970 UTC
+//! 112     8     epoch of the database: how often it was restored
+//! 120     4     zeros
+//! 124     4     CRC-32 of the 124 bytes before
+//!
+//! BLOCK
+//! 0       4     bytes of the payload as it lies
+//! 4       4     bytes of the payload before compression, 0 where it is not compressed
+//! 8       1     what it is: 1 entries, 2 an index, 3 the manifest
+//! 9       ..    payload; where it is compressed, one zstd frame (RFC 8878)
+//! ..      4     CRC-32 of: id of the snapshot, number of the block (u64), the 9 bytes, payload
+//!
+//! INDEX      a block of entries: the first key of each block -> where it lies
+//!            (offset u64, number u64, bytes of the payload as it lies u32, entries u32)
+//! MANIFEST   JSON: the tables, each with its name, how many entries it has, the bytes of these, their
+//!            checksum, and where its index lies
+//!
+//! FOOTER
+//! 0       8     offset of the manifest
+//! 8       8     its number
+//! 16      8     bytes of the whole file
+//! 24      16    id of this snapshot
+//! 40      8     zeros
+//! 48      4     CRC-32 of the 48 bytes before
+//! 52      12    "larder end.\0"
+//! ```
+//! Numbers are little-endian.
+
+use serde::{Deserialize, Serialize};
+use uuid::Uuid;
+
+use crate::base::{CommitId, Error, ErrorKind, Result};
+use crate::codec::timestamp::Timestamp;
+
+/// What a snapshot says of itself first.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub(crate) struct Header {
+    pub(crate) id: Uuid,
+    /// The snapshot that it builds on.
+    pub(crate) base: Option<Uuid>,
+    pub(crate) database: Uuid,
+    /// The commit that it shows.
+    pub(crate) commit: CommitId,
+    /// The revision of what that commit wrote.
+    pub(crate) revision: u64,
+    pub(crate) created: Timestamp,
+    /// How often the database was restored.
+    pub(crate) epoch: u64,
+}
+
+pub(super) const HEADER_BYTES: usize = 128;
+pub(super) const FOOTER_BYTES: usize = 64;
+const MAGIC: [u8; 16] = *b"larder snapshot\0";
+const END: [u8; 12] = *b"larder end.\0";
+const FORMAT: u16 = 1;
+
+impl Header {
+    pub(super) fn encode(&self) -> [u8; HEADER_BYTES] {
+        let mut out = Vec::with_capacity(HEADER_BYTES);
+        out.extend_from_slice(&MAGIC);
+        out.extend_from_slice(&FORMAT.to_le_bytes());
+        out.resize(24, 0);
+        for id in [Some(self.id), self.base, Some(self.database)] {
+            out.extend_from_slice(id.unwrap_or_default().as_bytes());
+        }
+        out.extend_from_slice(&self.commit.life().to_le_bytes());
+        out.extend_from_slice(&self.commit.sequence().to_le_bytes());
+        out.extend_from_slice(&self.revision.to_le_bytes());
+        out.extend_from_slice(&self.created.as_micros().to_le_bytes());
+        out.extend_from_slice(&self.epoch.to_le_bytes());
+        out.resize(HEADER_BYTES - 4, 0);
+        sealed(out)
+    }
+
+    pub(super) fn decode(bytes: &[u8; HEADER_BYTES]) -> Result<Self> {
+        let mut fields = Fields(bytes);
+        if fields.take::<16>()? != MAGIC {
+            return Err(Error::new(
+                ErrorKind::NotADatabase,
+                "this is no snapshot of Larder's",
+            ));
+        }
+        check_seal(bytes, "header")?;
+        let format = u16::from_le_bytes(fields.take()?);
+        if format != FORMAT {
+            return Err(Error::new(
+                ErrorKind::UnsupportedFormat,
+                format!("the snapshot has format {format}, this version of Larder knows {FORMAT}"),
+            ));
+        }
+        let [seal, ..] = fields.take::<6>()?;
+        if seal != 0 {
+            return Err(Error::new(
+                ErrorKind::UnsupportedFormat,
+                format!(
+                    "the snapshot is sealed in way {seal}, which this version of Larder does not know"
+                ),
+            ));
+        }
+        let mut id = || Ok::<_, Error>(Uuid::from_bytes(fields.take()?));
+        let (own, base, database) = (id()?, id()?, id()?);
+        let life = u128::from_le_bytes(fields.take()?);
+        let sequence = u64::from_le_bytes(fields.take()?);
+        Ok(Self {
+            id: own,
+            base: (!base.is_nil()).then_some(base),
+            database,
+            commit: CommitId::new(life, sequence),
+            revision: u64::from_le_bytes(fields.take()?),
+            created: Timestamp::from_micros(i64::from_le_bytes(fields.take()?)),
+            epoch: u64::from_le_bytes(fields.take()?),
+        })
+    }
+}
+
+/// What stands at the end of a snapshot.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub(super) struct Footer {
+    /// Where the manifest lies.
+    pub(super) manifest: Place,
+    /// Bytes of the whole file.
+    pub(super) length: u64,
+    pub(super) id: Uuid,
+}
+
+/// Where a block lies, and which it is.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Serialize, Deserialize)]
+pub(super) struct Place {
+    pub(super) offset: u64,
+    pub(super) number: u64,
+}
+
+impl Footer {
+    pub(super) fn encode(&self) -> [u8; FOOTER_BYTES] {
+        let mut out = Vec::with_capacity(FOOTER_BYTES);
+        for number in [self.manifest.offset, self.manifest.number, self.length] {
+            out.extend_from_slice(&number.to_le_bytes());
+        }
+        out.extend_from_slice(self.id.as_bytes());
+        out.resize(48, 0);
+        let crc = crc32fast::hash(&out);
+        out.extend_from_slice(&crc.to_le_bytes());
+        out.extend_from_slice(&END);
+        fixed(&out)
+    }
+
+    pub(super) fn decode(bytes: &[u8; FOOTER_BYTES]) -> Result<Self> {
+        let (front, end) = bytes.split_at(FOOTER_BYTES - END.len());
+        if end != END {
+            return Err(Error::corrupt(
+                "the snapshot is cut off, or was never finished",
+            ));
+        }
+        check_seal(front, "footer")?;
+        let mut fields = Fields(front);
+        Ok(Self {
+            manifest: Place {
+                offset: u64::from_le_bytes(fields.take()?),
+                number: u64::from_le_bytes(fields.take()?),
+            },
+            length: u64::from_le_bytes(fields.take()?),
+            id: Uuid::from_bytes(fields.take()?),
+        })
+    }
+}
+
+/// What a block is.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub(super) enum BlockKind {
+    Entries = 1,
+    Index = 2,
+    Manifest = 3,
+}
+
+/// What stands before a block's payload.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub(super) struct BlockHead {
+    /// Bytes of the payload as it lies.
+    pub(super) stored: u32,
+    /// Bytes of it before compression, 0 where it is not compressed.
+    pub(super) raw: u32,
+    pub(super) kind: BlockKind,
+}
+
+pub(super) const BLOCK_HEAD_BYTES: usize = 9;
+pub(super) const BLOCK_SEAL_BYTES: usize = 4;
+
+impl BlockHead {
+    pub(super) fn encode(&self) -> [u8; BLOCK_HEAD_BYTES] {
+        let mut out = [0; BLOCK_HEAD_BYTES];
+        let numbers = [self.stored, self.raw].map(u32::to_le_bytes);
+        for (to, from) in out.iter_mut().zip(numbers.as_flattened()) {
+            *to = *from;
+        }
+        if let Some(kind) = out.last_mut() {
+            *kind = self.kind as u8;
+        }
+        out
+    }
+
+    pub(super) fn decode(bytes: &[u8; BLOCK_HEAD_BYTES]) -> Result<Self> {
+        let mut fields = Fields(bytes);
+        Ok(Self {
+            stored: u32::from_le_bytes(fields.take()?),
+            raw: u32::from_le_bytes(fields.take()?),
+            kind: match fields.take()? {
+                [1] => BlockKind::Entries,
+                [2] => BlockKind::Index,
+                [3] => BlockKind::Manifest,
+                [kind] => return Err(Error::corrupt(format!("there is no block of kind {kind}"))),
+            },
+        })
+    }
+}
+
+/// The checksum of a block: it is of this snapshot, and this place in it.
+pub(super) fn seal_of(id: Uuid, number: u64, head: &[u8; BLOCK_HEAD_BYTES], payload: &[u8]) -> u32 {
+    let mut hasher = crc32fast::Hasher::new();
+    hasher.update(id.as_bytes());
+    hasher.update(&number.to_le_bytes());
+    hasher.update(head);
+    hasher.update(payload);
+    hasher.finalize()
+}
+
+/// What a snapshot holds.
+#[derive(Clone, Debug, Default, PartialEq, Eq, Serialize, Deserialize)]
+pub(super) struct Manifest {
+    /// In the order of their names.
+    pub(super) tables: Vec<TableEntry>,
+}
+
+/// One table.
+#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
+pub(super) struct TableEntry {
+    pub(super) name: String,
+    pub(super) entries: u64,
+    /// Bytes of all keys and values.
+    pub(super) bytes: u64,
+    /// CRC-32 of all keys and values, each behind its length (u32).
+    pub(super) checksum: u32,
+    pub(super) blocks: u64,
+    pub(super) index: Place,
+}
+
+/// Appends the checksum of what is there.
+fn sealed(mut out: Vec<u8>) -> [u8; HEADER_BYTES] {
+    let crc = crc32fast::hash(&out);
+    out.extend_from_slice(&crc.to_le_bytes());
+    fixed(&out)
+}
+
+/// Bytes of a length that is known.
+fn fixed<const N: usize>(bytes: &[u8]) -> [u8; N] {
+    let mut fixed = [0; N];
+    for (to, from) in fixed.iter_mut().zip(bytes) {
+        *to = *from;
+    }
+    fixed
+}
+
+/// Refuses bytes whose last four are not the checksum of those before.
+fn check_seal(bytes: &[u8], what: &str) -> Result<()> {
+    match bytes.split_last_chunk::<4>() {
+        Some((front, crc)) if crc32fast::hash(front) == u32::from_le_bytes(*crc) => Ok(()),
+        _ => Err(Error::corrupt(format!(
+            "the {what} of the snapshot is damaged"
+        ))),
+    }
+}
+
+/// Fields one behind the other.
+struct Fields<'b>(&'b [u8]);
+
+impl Fields<'_> {
+    fn take<const N: usize>(&mut self) -> Result<[u8; N]> {
+        let taken = self.0.split_first_chunk::<N>();
+        let (field, rest) = taken.ok_or_else(|| Error::corrupt("a field is cut short"))?;
+        self.0 = rest;
+        Ok(*field)
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    fn header() -> Header {
+        Header {
+            id: Uuid::from_bytes([1; 16]),
+            base: Some(Uuid::from_bytes([2; 16])),
+            database: Uuid::from_bytes([3; 16]),
+            commit: CommitId::new(4, 5),
+            revision: 6,
+            created: Timestamp::from_micros(-7),
+            epoch: 8,
+        }
+    }
+
+    #[test]
+    fn header_and_footer_have_golden_bytes() {
+        let bytes = header().encode();
+        let mut expected = b"larder snapshot\0".to_vec();
+        expected.extend([1, 0, 0, 0, 0, 0, 0, 0]);
+        for byte in 1..=3 {
+            expected.extend([byte; 16]);
+        }
+        expected.extend(4_u128.to_le_bytes());
+        expected.extend(5_u64.to_le_bytes());
+        expected.extend(6_u64.to_le_bytes());
+        expected.extend((-7_i64).to_le_bytes());
+        expected.extend(8_u64.to_le_bytes());
+        expected.extend([0; 4]);
+        assert_eq!(bytes[..124], expected);
+        assert_eq!(Header::decode(&bytes).unwrap(), header());
+
+        let footer = Footer {
+            manifest: Place {
+                offset: 1,
+                number: 2,
+            },
+            length: 3,
+            id: Uuid::from_bytes([4; 16]),
+        };
+        let bytes = footer.encode();
+        let mut expected = Vec::new();
+        for number in 1..=3_u64 {
+            expected.extend(number.to_le_bytes());
+        }
+        expected.extend([4; 16]);
+        expected.extend([0; 8]);
+        assert_eq!(bytes[..48], expected);
+        assert_eq!(&bytes[52..], b"larder end.\0");
+        assert_eq!(Footer::decode(&bytes).unwrap(), footer);
+    }
+
+    #[test]
+    fn every_changed_bit_is_refused() {
+        let bytes = header().encode();
+        for bit in 0..8 * HEADER_BYTES {
+            let mut changed = bytes;
+            changed[bit / 8] ^= 1 << (bit % 8);
+            assert!(Header::decode(&changed).is_err(), "{bit}");
+        }
+    }
+}

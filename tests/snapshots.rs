@@ -59,7 +59,8 @@ fn a_snapshot_is_restored_as_the_database_that_it_was_taken_of() {
     db.create_index("notes", larder::PathIndex::on("tags"))
         .unwrap();
     let sequence = db.commit_sequence();
-    let info = db.snapshot_to(path("a.snapshot")).unwrap();
+    let options = SnapshotOptions::new().plain();
+    let info = db.snapshot_with(path("a.snapshot"), options).unwrap();
     assert_eq!(info.commit.sequence(), sequence);
     assert_eq!(
         info.bytes,
@@ -82,7 +83,7 @@ fn a_snapshot_is_restored_as_the_database_that_it_was_taken_of() {
         ErrorKind::AlreadyExists
     );
     assert_eq!(
-        kind(db.snapshot_to(path("a.snapshot"))),
+        kind(db.snapshot_with(path("a.snapshot"), SnapshotOptions::new().plain())),
         ErrorKind::AlreadyExists
     );
     let restored = Database::open(path("b.larder")).unwrap();

@@ -31,6 +31,7 @@ pub struct Builder {
     durability: Durability,
     sync_interval: Option<Duration>,
     registrations: Vec<Registration>,
+    pub(super) map_snapshots: bool,
 }
 
 impl Builder {
@@ -41,6 +42,7 @@ impl Builder {
             durability: Durability::Synced,
             sync_interval: None,
             registrations: Vec::new(),
+            map_snapshots: true,
         }
     }
 
@@ -171,7 +173,7 @@ impl Builder {
 
     /// Loads the catalog, and registers what is to be registered: only where the file got as far as
     /// `least`, since registering may commit, and with that catch up.
-    fn open_store(self, store: Store, least: u64) -> Result<Database> {
+    pub(super) fn open_store(self, store: Store, least: u64) -> Result<Database> {
         let db = Database {
             core: Arc::new(Core::new(store, self.body_bytes_max, self.durability)?),
         };
@@ -203,6 +205,7 @@ impl std::fmt::Debug for Builder {
             .field("durability", &self.durability)
             .field("sync_interval", &self.sync_interval)
             .field("registered", &self.registrations.len())
+            .field("map_snapshots", &self.map_snapshots)
             .finish()
     }
 }

@@ -49,6 +49,11 @@ impl Unlock {
         self
     }
 
+    /// The credential, and what storing it costs.
+    pub(super) fn parts(&self) -> (&Credential, Option<KdfParameters>) {
+        (&self.credential, self.kdf)
+    }
+
     fn none() -> Self {
         Self {
             credential: Arc::new(Credential::None),

@@ -37,6 +37,7 @@ mod register_documents;
 mod scrub;
 mod select;
 mod snapshot;
+mod snapshot_open;
 mod sort;
 #[cfg(feature = "testing")]
 pub(crate) mod testing;
@@ -73,7 +74,8 @@ pub use path_index::{IndexInfo, PathIndex};
 pub use query::{Found, Query, QueryIter};
 pub use register::CollectionOptions;
 pub use select::{Projected, Selected, Selection};
-pub use snapshot::{Snapshot, SnapshotDepth, SnapshotInfo, SnapshotOptions};
+pub use snapshot::SnapshotOptions;
+pub use snapshot_open::{Snapshot, SnapshotDepth, SnapshotInfo};
 pub use sort::IntoSort;
 pub use transaction::Readable;
 pub use view::View;

@@ -1,46 +1,45 @@
-//! How is a database backed up, and brought back?
+//! How is a database backed up?
 
 use std::io::{BufWriter, Write};
 use std::ops::ControlFlow;
 use std::path::Path;
+use std::time::Instant;
 
 use uuid::Uuid;
 
-use super::builder::Builder;
-use super::check::CheckReport;
 use super::database::Database;
+use super::encryption::Unlock;
+use super::snapshot_open::{Snapshot, SnapshotInfo};
 use crate::base::error::Context;
-use crate::base::sync::Arc;
-use crate::base::{CommitId, Error, ErrorKind, Result, clock};
+use crate::base::{CommitId, Error, Result, clock};
 use crate::codec::timestamp::Timestamp;
-use crate::snapshot::{Header, SnapshotFile, SnapshotWriter, Source};
-use crate::store::{
-    Access, Disk, OpenError, ReadTable, WriteTransaction, restore_in_memory, restore_to,
-    write_new_file,
-};
-use crate::txn::core::Core;
+use crate::snapshot::{Header, SnapshotFile, SnapshotWriter};
+use crate::store::{Disk, SnapshotKey, write_new_file};
 
 /// Choices for [`Database::snapshot_with`].
 #[must_use = "these are choices only; give them to `snapshot_with`"]
+#[derive(Default)]
 pub struct SnapshotOptions<'p> {
-    level: i32,
-    plain: bool,
+    level: Option<i32>,
+    seal: SealedBy,
+    rate: Option<u64>,
+    base: Option<&'p Snapshot>,
     progress: Option<Box<OnProgress<'p>>>,
+}
+
+/// What a snapshot is opened by.
+#[derive(Debug, Default)]
+enum SealedBy {
+    /// What opens the database.
+    #[default]
+    Same,
+    Nothing,
+    Other(Unlock),
 }
 
 type OnProgress<'p> = dyn FnMut(u64) -> ControlFlow<()> + 'p;
 
-impl Default for SnapshotOptions<'_> {
-    fn default() -> Self {
-        Self {
-            level: LEVEL,
-            plain: false,
-            progress: None,
-        }
-    }
-}
-
-/// zstd's default.
+/// zstd's own.
 const LEVEL: i32 = 3;
 
 impl<'p> SnapshotOptions<'p> {
@@ -51,13 +50,37 @@ impl<'p> SnapshotOptions<'p> {
 
     /// zstd's level, 3 unless set: 1 is the fastest, 19 the smallest.
     pub fn level(mut self, level: i32) -> Self {
-        self.level = level.clamp(1, 19);
+        self.level = Some(level.clamp(1, 19));
+        self
+    }
+
+    /// Writes what differs from another snapshot of the same database, which is needed to read this one:
+    /// [`Snapshot::open_chain`].
+    ///
+    /// Everything is compared, so that nothing is forgotten; it takes the time of reading both, not of
+    /// compressing. [`SnapshotDepth::Blocks`](crate::SnapshotDepth::Blocks) of the chain compares the whole.
+    pub fn since(mut self, base: &'p Snapshot) -> Self {
+        self.base = Some(base);
         self
     }
 
     /// Writes in the clear what lies encrypted in the database: whoever has the snapshot has the data.
     pub fn plain(mut self) -> Self {
-        self.plain = true;
+        self.seal = SealedBy::Nothing;
+        self
+    }
+
+    /// Encrypts it by a key of its own, that only this opens. Otherwise what opens the database when it is
+    /// taken opens the snapshot, too, whatever becomes of the keys of the database later; a database that is
+    /// not encrypted has plain snapshots.
+    pub fn encrypted(mut self, unlock: &Unlock) -> Self {
+        self.seal = SealedBy::Other(unlock.clone());
+        self
+    }
+
+    /// Bounds how many bytes are written a second, so that the disk has time for others.
+    pub fn rate(mut self, bytes_per_second: u64) -> Self {
+        self.rate = Some(bytes_per_second);
         self
     }
 
@@ -66,24 +89,6 @@ impl<'p> SnapshotOptions<'p> {
         self.progress = Some(Box::new(progress));
         self
     }
-}
-
-/// What a snapshot shows.
-#[derive(Clone, Debug, PartialEq, Eq)]
-#[non_exhaustive]
-pub struct SnapshotInfo {
-    /// Its id.
-    pub id: Uuid,
-    /// The id of the database.
-    pub database: Uuid,
-    /// The last commit that it has.
-    pub commit: CommitId,
-    /// When it was taken.
-    pub created: Timestamp,
-    /// How many entries its tables have: of records, documents, buckets and indexes.
-    pub entries: u64,
-    /// How many bytes it has.
-    pub bytes: u64,
 }
 
 impl Database {
@@ -104,12 +109,39 @@ impl Database {
     /// # run().unwrap();
     /// ```
     ///
+    /// What opens the database opens the snapshot; see [`SnapshotOptions`] for other ways.
+    ///
     /// # Errors
     /// [`AlreadyExists`](crate::ErrorKind::AlreadyExists) when something has that name;
-    /// [`Unsupported`](crate::ErrorKind::Unsupported) when the database is encrypted, unless
-    /// [`plain`](SnapshotOptions::plain) is asked for.
+    /// [`Full`](crate::ErrorKind::Full) when the disk is.
     pub fn snapshot_to(&self, path: impl AsRef<Path>) -> Result<SnapshotInfo> {
         self.snapshot_with(path, SnapshotOptions::new())
+    }
+
+    /// Writes what changed since `base` was taken: like [`snapshot_to`](Database::snapshot_to), with
+    /// [`SnapshotOptions::since`].
+    ///
+    /// ```
+    /// # use larder::{Database, Snapshot};
+    /// # let directory = tempfile::tempdir().unwrap();
+    /// # let path = |name: &str| directory.path().join(name);
+    /// # let run = || -> larder::Result<()> {
+    /// # let db = Database::open(path("atlas.larder"))?;
+    /// db.snapshot_to(path("monday.snapshot"))?;
+    /// db.write(|tx| tx.bucket("settings")?.put(b"theme", b"dark").map(drop))?;
+    /// let monday = Snapshot::open(path("monday.snapshot"))?;
+    /// db.snapshot_since(&monday, path("tuesday.snapshot"))?;
+    /// let tuesday = Snapshot::open_chain([path("monday.snapshot"), path("tuesday.snapshot")])?;
+    /// assert_eq!(tuesday.read()?.bucket("settings")?.get(b"theme")?.as_deref(), Some(&b"dark"[..]));
+    /// # Ok(()) };
+    /// # run().unwrap();
+    /// ```
+    ///
+    /// # Errors
+    /// [`Invalid`](crate::ErrorKind::Invalid) when `base` is of another database, or one of the two would be
+    /// encrypted and the other not.
+    pub fn snapshot_since(&self, base: &Snapshot, path: impl AsRef<Path>) -> Result<SnapshotInfo> {
+        self.snapshot_with(path, SnapshotOptions::new().since(base))
     }
 
     /// Like [`snapshot_to`](Database::snapshot_to), with choices.
@@ -119,22 +151,16 @@ impl Database {
         options: SnapshotOptions<'_>,
     ) -> Result<SnapshotInfo> {
         let path = path.as_ref();
-        let write = || {
-            write_new_file(
-                path,
-                self.core.store.options(),
-                |file| {
-                    let out = BufWriter::with_capacity(BUFFER_BYTES, file);
-                    self.write_snapshot(out, options)
-                },
-                |disk| {
-                    let snapshot = Snapshot::new(disk)?;
-                    snapshot.verify(SnapshotDepth::Blocks)?;
-                    Ok(snapshot.info())
-                },
-            )
-        };
-        write().context(|| format!("write the snapshot {}", path.display()))
+        let written = write_new_file(
+            path,
+            self.core.store.options(),
+            |file| {
+                let out = BufWriter::with_capacity(BUFFER_BYTES, file);
+                self.write_snapshot(out, options)
+            },
+            Written::verify,
+        );
+        written.context(|| format!("write the snapshot {}", path.display()))
     }
 
     /// Writes a snapshot down a pipe: a file, a socket, a program that sends it elsewhere. It is not
@@ -144,232 +170,116 @@ impl Database {
     /// [`Io`](crate::ErrorKind::Io) when the writer fails.
     pub fn snapshot_into(&self, out: impl Write, options: SnapshotOptions<'_>) -> Result<()> {
         self.write_snapshot(out, options)
+            .map(drop)
             .context(|| "write a snapshot")
     }
 
-    fn write_snapshot(&self, out: impl Write, mut options: SnapshotOptions<'_>) -> Result<()> {
-        if self.is_encrypted() && !options.plain {
-            return Err(Error::new(
-                ErrorKind::Unsupported,
-                "the database is encrypted, and snapshots are not yet; ask for a plain one by name, or copy \
-                 it by `reencrypt_to`",
-            ));
-        }
+    fn write_snapshot<'p>(
+        &self,
+        out: impl Write,
+        options: SnapshotOptions<'p>,
+    ) -> Result<Written<'p>> {
+        let SnapshotOptions {
+            level,
+            seal,
+            rate,
+            base,
+            mut progress,
+        } = options;
         let tx = self.read()?;
         let transaction = tx.transaction();
         let last = transaction.last_commit()?;
+        let id = Uuid::new_v4();
+        let store = &self.core.store;
+        let key = match &seal {
+            SealedBy::Nothing => None,
+            SealedBy::Same => store.snapshot_key(id, None)?,
+            SealedBy::Other(unlock) => {
+                let (credential, kdf) = unlock.parts();
+                store.snapshot_key(id, Some((credential, kdf.unwrap_or(store.options().kdf))))?
+            }
+        };
         let header = Header {
-            id: Uuid::new_v4(),
-            base: None,
-            database: self.core.store.database_id(),
+            id,
+            base: base.map(|base| base.info().id),
+            database: store.database_id(),
             commit: last.map_or(CommitId::new(0, 0), |last| last.id),
             revision: last.map_or(0, |last| last.revision),
             created: Timestamp::try_from(clock::now())?,
-            epoch: self.core.store.epoch(),
+            epoch: store.epoch(),
+            is_encrypted: key.is_some(),
         };
-        let mut writer = SnapshotWriter::new(out, &header, options.level)?;
-        let mut progress = |bytes| {
-            let told = options.progress.as_mut().map(|tell| tell(bytes));
-            match told {
-                Some(ControlFlow::Break(())) => {
-                    Err(Error::invalid("the progress callback ended it"))
-                }
-                _ => Ok(()),
-            }
-        };
-        for name in transaction.tables()? {
-            let table = transaction.existing_table(&name)?;
-            writer.table(&name, ReadTable::Snapshot(&table), &mut progress)?;
+        if let Some(base) = base {
+            check_base(&header, base)?;
         }
-        writer.finish().map(drop)
+        let begin = clock::instant();
+        let mut progress = |bytes| go_on(bytes, rate, begin, progress.as_deref_mut());
+        let level = level.unwrap_or(LEVEL);
+        let mut writer = SnapshotWriter::new(out, &header, key.as_ref(), level, &mut progress)?;
+        writer.all(transaction, base.map(|base| &*base.tables))?;
+        writer.finish()?;
+        Ok(Written { key, base })
     }
+}
+
+/// What a snapshot was written with.
+struct Written<'p> {
+    key: Option<SnapshotKey>,
+    base: Option<&'p Snapshot>,
+}
+
+impl Written<'_> {
+    /// Reads again what was written. What it builds on was verified when it was compared.
+    fn verify(self, disk: Box<dyn Disk>) -> Result<SnapshotInfo> {
+        let file = SnapshotFile::open_by(disk, self.key)?;
+        Ok(SnapshotInfo::of(&*file.verify(self.base.is_none())?))
+    }
+}
+
+/// What is told to whom, and how long to wait, after so many bytes.
+fn go_on(
+    bytes: u64,
+    rate: Option<u64>,
+    begin: Instant,
+    progress: Option<&mut OnProgress<'_>>,
+) -> Result<()> {
+    if let Some(rate) = rate {
+        clock::keep_to(rate, bytes, begin);
+    }
+    match progress.map(|tell| tell(bytes)) {
+        Some(ControlFlow::Break(())) => Err(Error::invalid("the progress callback ended it")),
+        _ => Ok(()),
+    }
+}
+
+/// Refuses to build on what this cannot be read with.
+fn check_base(header: &Header, base: &Snapshot) -> Result<()> {
+    let base = base.tables.newest().header;
+    if base.database != header.database {
+        return Err(Error::invalid(format!(
+            "the snapshot that it is to build on is of another database: {}, and this is {}",
+            base.database, header.database
+        )));
+    }
+    if base.is_encrypted != header.is_encrypted {
+        return Err(Error::invalid(
+            "a snapshot that is encrypted builds on one that is, and a plain one on a plain one; take a whole \
+             one, or say `plain` or `encrypted` as it was said there",
+        ));
+    }
+    Ok(())
 }
 
 /// Bytes that are written at once.
 const BUFFER_BYTES: usize = 1 << 20;
 
-/// How closely a snapshot is looked at.
-#[derive(Clone, Copy, Debug, PartialEq, Eq)]
-#[non_exhaustive]
-pub enum SnapshotDepth {
-    /// Its beginning, its end and what they say of the rest: that it is whole, not what lies between. Opening
-    /// does this.
-    Manifest,
-    /// Every block, the order of the entries, and that they are what the manifest says.
-    Blocks,
-    /// It is restored into memory, and checked there as [`Database::check`] does.
-    Restore,
-}
-
-/// A snapshot, opened. It is a file that nobody changes any more.
-pub struct Snapshot {
-    file: SnapshotFile<DiskSource>,
-}
-
-impl Snapshot {
-    /// Opens a snapshot: its beginning and its end are verified, and that it is as long as it says.
-    ///
-    /// # Errors
-    /// [`NotADatabase`](crate::ErrorKind::NotADatabase) when it is no snapshot;
-    /// [`Corrupt`](crate::ErrorKind::Corrupt) when it is damaged or cut off.
-    pub fn open(path: impl AsRef<Path>) -> Result<Self> {
-        let path = path.as_ref();
-        let open = || {
-            let volume = &Builder::new().options.volume;
-            match volume.open(path, Access::Read) {
-                Ok(disk) => Self::new(disk),
-                Err(OpenError::Locked) => Err(Error::new(
-                    ErrorKind::Locked,
-                    "another handle has the snapshot open",
-                )),
-                Err(OpenError::NotAFile) => Err(Error::new(
-                    ErrorKind::NotADatabase,
-                    "this is no snapshot of Larder's",
-                )),
-                Err(OpenError::Io(error)) => {
-                    let kind = match error.kind() {
-                        std::io::ErrorKind::NotFound => ErrorKind::NotFound,
-                        _ => ErrorKind::Io,
-                    };
-                    Err(Error::new(kind, "the snapshot cannot be read").because(error))
-                }
-            }
-        };
-        open().context(|| format!("open the snapshot {}", path.display()))
-    }
-
-    fn new(disk: Box<dyn Disk>) -> Result<Self> {
-        let bytes = disk.len().map_err(not_read)?;
-        Ok(Self {
-            file: SnapshotFile::open(DiskSource { disk, bytes })?,
-        })
-    }
-
-    /// What it shows.
-    #[must_use]
-    pub fn info(&self) -> SnapshotInfo {
-        let header = &self.file.header;
-        SnapshotInfo {
-            id: header.id,
-            database: header.database,
-            commit: header.commit,
-            created: header.created,
-            entries: self.file.entries(),
-            bytes: self.file.bytes(),
-        }
-    }
-
-    /// Looks whether it can be relied on, as closely as is asked for.
-    ///
-    /// # Errors
-    /// [`Corrupt`](crate::ErrorKind::Corrupt) when it cannot, naming the table and block.
-    pub fn verify(&self, depth: SnapshotDepth) -> Result<()> {
-        match depth {
-            // It was when the snapshot was opened.
-            SnapshotDepth::Manifest => Ok(()),
-            SnapshotDepth::Blocks => self.file.tables().try_for_each(|name| {
-                let mut entries = self.file.entries_of(name)?;
-                while let Some(entry) = entries.next_with(|_, _| Ok(())) {
-                    entry?;
-                }
-                Ok(())
-            }),
-            SnapshotDepth::Restore => {
-                let report = self.restored()?;
-                if report.is_ok() {
-                    return Ok(());
-                }
-                Err(Error::corrupt(format!(
-                    "what it holds does not fit together: {report}"
-                )))
-            }
-        }
-    }
-
-    /// Makes a new database of it at `path`: the same one, with the same id, in another epoch. Its commits go on
-    /// behind the one that the snapshot shows. Every block is verified; a failure leaves nothing.
-    ///
-    /// # Errors
-    /// [`AlreadyExists`](crate::ErrorKind::AlreadyExists) when something has that name;
-    /// [`Corrupt`](crate::ErrorKind::Corrupt) when the snapshot is damaged.
-    pub fn restore_to(&self, path: impl AsRef<Path>) -> Result<()> {
-        self.restore_with(path, Builder::new())
-    }
-
-    /// Like [`restore_to`](Snapshot::restore_to), into a file that has the passphrase or key, and the size of
-    /// the log, that the builder says.
-    pub fn restore_with(&self, path: impl AsRef<Path>, builder: Builder) -> Result<()> {
-        let path = path.as_ref();
-        let Builder { options, .. } = builder;
-        restore_to(path, &options, self.identity(), |to| self.fill(to))
-            .context(|| format!("restore to {}", path.display()))
-    }
-
-    fn identity(&self) -> (Uuid, u64) {
-        let header = &self.file.header;
-        (header.database, header.epoch.saturating_add(1))
-    }
-
-    fn fill(&self, to: &WriteTransaction) -> Result<()> {
-        for name in self.file.tables() {
-            to.open_table(name)?.append(self.file.entries_of(name)?)?;
-        }
-        Ok(())
-    }
-
-    fn restored(&self) -> Result<CheckReport> {
-        let Builder { options, .. } = Builder::new();
-        let store = restore_in_memory(&options, self.identity(), |to| self.fill(to))?;
-        let core = Core::new(
-            store,
-            crate::base::limits::BODY_BYTES_MAX,
-            crate::txn::core::Durability::Synced,
-        )?;
-        let db = Database {
-            core: Arc::new(core),
-        };
-        db.check()
-    }
-}
-
-/// A file on a disk.
-struct DiskSource {
-    disk: Box<dyn Disk>,
-    bytes: u64,
-}
-
-impl Source for DiskSource {
-    fn len(&self) -> u64 {
-        self.bytes
-    }
-
-    fn read_at(&self, offset: u64, out: &mut [u8]) -> Result<()> {
-        self.disk.read_at(offset, out).map_err(not_read)
-    }
-}
-
-fn not_read(error: std::io::Error) -> Error {
-    match error.kind() {
-        std::io::ErrorKind::UnexpectedEof => {
-            Error::corrupt("the snapshot became shorter while it was read").because(error)
-        }
-        _ => Error::new(ErrorKind::Io, "the snapshot cannot be read").because(error),
-    }
-}
-
 impl std::fmt::Debug for SnapshotOptions<'_> {
     fn fmt(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
         f.debug_struct("SnapshotOptions")
             .field("level", &self.level)
-            .field("plain", &self.plain)
-            .finish_non_exhaustive()
-    }
-}
-
-impl std::fmt::Debug for Snapshot {
-    fn fmt(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
-        f.debug_struct("Snapshot")
-            .field("info", &self.info())
+            .field("seal", &self.seal)
+            .field("rate", &self.rate)
+            .field("since", &self.base.map(|base| base.info().id))
             .finish_non_exhaustive()
     }
 }

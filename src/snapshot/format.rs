@@ -3,15 +3,16 @@
 //!
 //! ```text
 //! header     128 bytes, below
+//! key page   4096 bytes, where it is encrypted: what opens it (`store/header.rs`, `store/snapshot_key.rs`)
 //! blocks     one behind the other, numbered from 0: of each table its entries (`snapshot/block.rs`), then
-//!            one that is its index; last the manifest
+//!            one that is its index, where it has entries; last the manifest
 //! footer     64 bytes, below
 //!
 //! HEADER
 //! OFFSET  SIZE  MEANING
 //! 0       16    "larder snapshot\0"
 //! 16      2     format, 1
-//! 18      1     seal: 0, a CRC-32 for each block
+//! 18      1     seal: 0, a CRC-32 for each block; 1, each block is encrypted
 //! 19      5     zeros
 //! 24      16    id of this snapshot, random
 //! 40      16    id of the snapshot that it builds on, zeros where it is whole by itself
@@ -29,19 +30,28 @@
 //! 4       4     bytes of the payload before compression, 0 where it is not compressed
 //! 8       1     what it is: 1 entries, 2 an index, 3 the manifest
 //! 9       ..    payload; where it is compressed, one zstd frame (RFC 8878)
-//! ..      4     CRC-32 of: id of the snapshot, number of the block (u64), the 9 bytes, payload
+//! ..      4     seal 0: CRC-32 of: id of the snapshot, number of the block (u64), the 9 bytes, payload
+//!         16    seal 1: the tag; cipher and key are those of the key page, the nonce is the number (24 bytes),
+//!               the associated data "larder snapshot block v1", header, the 9 bytes
+//!
+//! More than 1 MiB that would get more than 1000 times as small is not compressed: what a reader has to make
+//! room for is bounded by what it has.
 //!
 //! INDEX      a block of entries: the first key of each block -> where it lies
 //!            (offset u64, number u64, bytes of the payload as it lies u32, entries u32)
-//! MANIFEST   JSON: the tables, each with its name, how many entries it has, the bytes of these, their
-//!            checksum, and where its index lies
+//! MANIFEST   JSON: the tables, each with its name; of what a reader sees there: entries, bytes, checksum; of
+//!            what this file has of it: blocks, and where the index lies
+//!
+//! A snapshot that builds on another one has the entries that are others there, and the keys that were removed
+//! since. A table that its manifest does not name is gone.
 //!
 //! FOOTER
 //! 0       8     offset of the manifest
 //! 8       8     its number
 //! 16      8     bytes of the whole file
 //! 24      16    id of this snapshot
-//! 40      8     zeros
+//! 40      4     bytes of the manifest's payload as it lies
+//! 44      4     zeros
 //! 48      4     CRC-32 of the 48 bytes before
 //! 52      12    "larder end.\0"
 //! ```
@@ -67,6 +77,8 @@ pub(crate) struct Header {
     pub(crate) created: Timestamp,
     /// How often the database was restored.
     pub(crate) epoch: u64,
+    /// Whether its blocks are encrypted.
+    pub(crate) is_encrypted: bool,
 }
 
 pub(super) const HEADER_BYTES: usize = 128;
@@ -80,6 +92,7 @@ impl Header {
         let mut out = Vec::with_capacity(HEADER_BYTES);
         out.extend_from_slice(&MAGIC);
         out.extend_from_slice(&FORMAT.to_le_bytes());
+        out.push(u8::from(self.is_encrypted));
         out.resize(24, 0);
         for id in [Some(self.id), self.base, Some(self.database)] {
             out.extend_from_slice(id.unwrap_or_default().as_bytes());
@@ -110,7 +123,7 @@ impl Header {
             ));
         }
         let [seal, ..] = fields.take::<6>()?;
-        if seal != 0 {
+        if seal > 1 {
             return Err(Error::new(
                 ErrorKind::UnsupportedFormat,
                 format!(
@@ -121,15 +134,16 @@ impl Header {
         let mut id = || Ok::<_, Error>(Uuid::from_bytes(fields.take()?));
         let (own, base, database) = (id()?, id()?, id()?);
         let life = u128::from_le_bytes(fields.take()?);
-        let sequence = u64::from_le_bytes(fields.take()?);
+        let sequence = fields.number()?;
         Ok(Self {
             id: own,
             base: (!base.is_nil()).then_some(base),
             database,
             commit: CommitId::new(life, sequence),
-            revision: u64::from_le_bytes(fields.take()?),
+            revision: fields.number()?,
             created: Timestamp::from_micros(i64::from_le_bytes(fields.take()?)),
-            epoch: u64::from_le_bytes(fields.take()?),
+            epoch: fields.number()?,
+            is_encrypted: seal == 1,
         })
     }
 }
@@ -149,6 +163,8 @@ pub(super) struct Footer {
 pub(super) struct Place {
     pub(super) offset: u64,
     pub(super) number: u64,
+    /// Bytes of its payload as it lies.
+    pub(super) stored: u32,
 }
 
 impl Footer {
@@ -158,6 +174,7 @@ impl Footer {
             out.extend_from_slice(&number.to_le_bytes());
         }
         out.extend_from_slice(self.id.as_bytes());
+        out.extend_from_slice(&self.manifest.stored.to_le_bytes());
         out.resize(48, 0);
         let crc = crc32fast::hash(&out);
         out.extend_from_slice(&crc.to_le_bytes());
@@ -174,13 +191,17 @@ impl Footer {
         }
         check_seal(front, "footer")?;
         let mut fields = Fields(front);
+        let (offset, number) = (fields.number()?, fields.number()?);
+        let (length, id) = (fields.number()?, Uuid::from_bytes(fields.take()?));
+        let stored = u32::from_le_bytes(fields.take()?);
         Ok(Self {
             manifest: Place {
-                offset: u64::from_le_bytes(fields.take()?),
-                number: u64::from_le_bytes(fields.take()?),
+                offset,
+                number,
+                stored,
             },
-            length: u64::from_le_bytes(fields.take()?),
-            id: Uuid::from_bytes(fields.take()?),
+            length,
+            id,
         })
     }
 }
@@ -204,7 +225,12 @@ pub(super) struct BlockHead {
 }
 
 pub(super) const BLOCK_HEAD_BYTES: usize = 9;
-pub(super) const BLOCK_SEAL_BYTES: usize = 4;
+
+/// What of a block may be as much smaller as it gets.
+pub(super) const SMALL_BYTES: usize = 1 << 20;
+
+/// How many times smaller more than that may get.
+pub(super) const RATIO_MAX: usize = 1000;
 
 impl BlockHead {
     pub(super) fn encode(&self) -> [u8; BLOCK_HEAD_BYTES] {
@@ -234,16 +260,6 @@ impl BlockHead {
     }
 }
 
-/// The checksum of a block: it is of this snapshot, and this place in it.
-pub(super) fn seal_of(id: Uuid, number: u64, head: &[u8; BLOCK_HEAD_BYTES], payload: &[u8]) -> u32 {
-    let mut hasher = crc32fast::Hasher::new();
-    hasher.update(id.as_bytes());
-    hasher.update(&number.to_le_bytes());
-    hasher.update(head);
-    hasher.update(payload);
-    hasher.finalize()
-}
-
 /// What a snapshot holds.
 #[derive(Clone, Debug, Default, PartialEq, Eq, Serialize, Deserialize)]
 pub(super) struct Manifest {
@@ -252,16 +268,27 @@ pub(super) struct Manifest {
 }
 
 /// One table.
-#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
+#[derive(Clone, Debug, Default, PartialEq, Eq, Serialize, Deserialize)]
 pub(super) struct TableEntry {
     pub(super) name: String,
+    /// What a reader sees there, whatever the file builds on.
+    #[serde(flatten)]
+    pub(super) content: Content,
+    /// Blocks of this file.
+    pub(super) blocks: u64,
+    /// Where the index of these blocks lies; none where there are no blocks.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub(super) index: Option<Place>,
+}
+
+/// What entries come to.
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq, Serialize, Deserialize)]
+pub(super) struct Content {
     pub(super) entries: u64,
     /// Bytes of all keys and values.
     pub(super) bytes: u64,
     /// CRC-32 of all keys and values, each behind its length (u32).
     pub(super) checksum: u32,
-    pub(super) blocks: u64,
-    pub(super) index: Place,
 }
 
 /// Appends the checksum of what is there.
@@ -300,6 +327,10 @@ impl Fields<'_> {
         self.0 = rest;
         Ok(*field)
     }
+
+    fn number(&mut self) -> Result<u64> {
+        self.take().map(u64::from_le_bytes)
+    }
 }
 
 #[cfg(test)]
@@ -315,6 +346,7 @@ mod tests {
             revision: 6,
             created: Timestamp::from_micros(-7),
             epoch: 8,
+            is_encrypted: true,
         }
     }
 
@@ -322,7 +354,7 @@ mod tests {
     fn header_and_footer_have_golden_bytes() {
         let bytes = header().encode();
         let mut expected = b"larder snapshot\0".to_vec();
-        expected.extend([1, 0, 0, 0, 0, 0, 0, 0]);
+        expected.extend([1, 0, 1, 0, 0, 0, 0, 0]);
         for byte in 1..=3 {
             expected.extend([byte; 16]);
         }
@@ -339,6 +371,7 @@ mod tests {
             manifest: Place {
                 offset: 1,
                 number: 2,
+                stored: 5,
             },
             length: 3,
             id: Uuid::from_bytes([4; 16]),
@@ -349,7 +382,7 @@ mod tests {
             expected.extend(number.to_le_bytes());
         }
         expected.extend([4; 16]);
-        expected.extend([0; 8]);
+        expected.extend([5, 0, 0, 0, 0, 0, 0, 0]);
         assert_eq!(bytes[..48], expected);
         assert_eq!(&bytes[52..], b"larder end.\0");
         assert_eq!(Footer::decode(&bytes).unwrap(), footer);

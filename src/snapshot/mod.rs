@@ -1,10 +1,21 @@
 //! Floor 5: what is a backup?
+//!
+//! `format` says how a snapshot lies in its file, `block` how entries lie in a block, `seal` what makes sure of
+//! one. `write` and `pack` write, `read` reads one file, `tables` what a reader sees of one or of a chain;
+//! `content` is what both sum up.
 
 mod block;
+mod cache;
+mod content;
 mod format;
+mod pack;
 mod read;
+mod seal;
+mod tables;
+mod verify;
 mod write;
 
 pub(crate) use format::Header;
-pub(crate) use read::{SnapshotFile, Source};
+pub(crate) use read::SnapshotFile;
+pub(crate) use tables::SnapshotTables;
 pub(crate) use write::SnapshotWriter;

@@ -1,31 +1,33 @@
-//! How is a snapshot read? From its end: footer, manifest, the index of a table, its blocks; each verified
+//! How is one file read? From its end: footer, manifest, the index of a table, its blocks; each verified
 //! before anything in it is believed.
 
-use std::ops::Range;
+use std::ops::Bound;
 
-use super::block::Block;
+use super::block::{Block, Spot};
+use super::cache::BlockCache;
+use super::content::Summing;
 use super::format::{
-    BLOCK_HEAD_BYTES, BLOCK_SEAL_BYTES, BlockHead, BlockKind, FOOTER_BYTES, Footer, HEADER_BYTES,
-    Header, Manifest, Place, TableEntry, seal_of,
+    BLOCK_HEAD_BYTES, BlockHead, BlockKind, FOOTER_BYTES, Footer, HEADER_BYTES, Header, Manifest,
+    Place, RATIO_MAX, SMALL_BYTES, TableEntry,
 };
-use super::write::note_entry;
-use crate::base::{Error, Result};
-
-/// Where the bytes of a snapshot come from.
-pub(crate) trait Source: Send + Sync {
-    /// How many there are.
-    fn len(&self) -> u64;
-
-    /// Fills `out` with what lies at `offset`.
-    fn read_at(&self, offset: u64, out: &mut [u8]) -> Result<()>;
-}
+use super::seal::Seal;
+use super::verify::verify_layer;
+use crate::base::sync::{Arc, OnceLock};
+use crate::base::{Error, ErrorKind, Result};
+use crate::store::{Bounds, Credential, Disk, KEY_PAGE_BYTES, KeptBytes, SnapshotKey};
 
 /// A snapshot, its manifest verified.
-pub(crate) struct SnapshotFile<S> {
-    source: S,
+pub(crate) struct SnapshotFile {
+    disk: Box<dyn Disk>,
     pub(crate) header: Header,
+    pub(crate) bytes: u64,
+    seal: Seal,
+    /// What opened it, where it is encrypted.
+    key: Option<SnapshotKey>,
     manifest: Manifest,
-    /// Where the manifest lies: behind everything else.
+    /// Of each table, once it was read.
+    indexes: Box<[OnceLock<Arc<[BlockPlace]>>]>,
+    /// Where the footer begins.
     end: u64,
 }
 
@@ -36,46 +38,91 @@ struct BlockPlace {
     entries: u32,
 }
 
-impl<S: Source> SnapshotFile<S> {
-    /// Verifies header, footer and manifest.
+impl SnapshotFile {
+    /// Reads what can be read without a key: the header.
     ///
     /// # Errors
-    /// `NotADatabase` where it is no snapshot; `Corrupt` where it is damaged or cut off.
-    pub(crate) fn open(source: S) -> Result<Self> {
+    /// `NotADatabase` where it is no snapshot; `Corrupt` where it is cut off.
+    pub(crate) fn header_of(disk: &dyn Disk) -> Result<(Header, u64)> {
+        let bytes = disk.len().map_err(not_read)?;
         let mut header = [0; HEADER_BYTES];
-        if source.len() < (HEADER_BYTES + FOOTER_BYTES) as u64 {
-            // It may be the beginning of one.
-            let short = usize::try_from(source.len()).unwrap_or(0).min(HEADER_BYTES);
-            source.read_at(0, header.get_mut(..short).unwrap_or_default())?;
-            return match Header::decode(&header) {
-                Ok(_) => Err(Error::corrupt("the snapshot is cut off")),
-                Err(error) => Err(error),
-            };
-        }
-        source.read_at(0, &mut header)?;
+        // It may be the beginning of one.
+        let there = usize::try_from(bytes).map_or(HEADER_BYTES, |bytes| bytes.min(HEADER_BYTES));
+        disk.read_at(0, header.get_mut(..there).unwrap_or_default())
+            .map_err(not_read)?;
         let header = Header::decode(&header)?;
+        let least = HEADER_BYTES + FOOTER_BYTES + usize::from(header.is_encrypted) * KEY_PAGE_BYTES;
+        if bytes < least as u64 {
+            return Err(Error::corrupt("the snapshot is cut off"));
+        }
+        Ok((header, bytes))
+    }
+
+    /// Opens it by a passphrase or key, where it is encrypted; verifies header, footer and manifest.
+    ///
+    /// # Errors
+    /// `NotADatabase` where it is no snapshot; `Corrupt` where it is damaged or cut off; `WrongKey` and
+    /// `NotEncrypted` where the credential does not open it.
+    pub(crate) fn open(disk: Box<dyn Disk>, credential: &Credential) -> Result<Self> {
+        let (header, _) = Self::header_of(&*disk)?;
+        let key = match (header.is_encrypted, credential) {
+            (false, Credential::None) => None,
+            (false, _) => {
+                return Err(Error::new(
+                    ErrorKind::NotEncrypted,
+                    "the snapshot is not encrypted, but a passphrase or key was given; open it without",
+                ));
+            }
+            (true, _) => Some(SnapshotKey::open(
+                &*key_page(&*disk)?,
+                header.id,
+                credential,
+            )?),
+        };
+        Self::open_by(disk, key)
+    }
+
+    /// The same by the key that is beneath.
+    pub(crate) fn open_by(disk: Box<dyn Disk>, key: Option<SnapshotKey>) -> Result<Self> {
+        let (header, bytes) = Self::header_of(&*disk)?;
+        let has_its_key = match &key {
+            Some(key) => header.is_encrypted && key.page == key_page(&*disk)?,
+            None => !header.is_encrypted,
+        };
+        if !has_its_key {
+            return Err(Error::corrupt("the page of its keys is another"));
+        }
         let mut footer = [0; FOOTER_BYTES];
-        source.read_at(source.len() - FOOTER_BYTES as u64, &mut footer)?;
+        let end = bytes.saturating_sub(FOOTER_BYTES as u64);
+        disk.read_at(end, &mut footer).map_err(not_read)?;
         let footer = Footer::decode(&footer)?;
-        if footer.length != source.len() || footer.id != header.id {
+        if footer.length != bytes || footer.id != header.id {
             return Err(Error::corrupt(
                 "the footer is that of another snapshot, or something lies between",
             ));
         }
+        let cipher = key.as_ref().map(SnapshotKey::cipher);
         let mut file = Self {
-            source,
+            disk,
             header,
+            bytes,
+            seal: Seal::new(&header, cipher),
+            key,
             manifest: Manifest::default(),
-            end: footer.length - FOOTER_BYTES as u64,
+            indexes: Box::default(),
+            end,
         };
-        let manifest = file.block(footer.manifest, BlockKind::Manifest)?;
+        let manifest = file.read(footer.manifest, BlockKind::Manifest)?;
         file.manifest = serde_json::from_slice(&manifest)
             .map_err(|error| Error::corrupt("the manifest is damaged").because(error))?;
-        let names = file.manifest.tables.windows(2);
-        if names
-            .into_iter()
-            .any(|pair| matches!(pair, [a, b] if a.name >= b.name))
-        {
+        file.indexes = file
+            .manifest
+            .tables
+            .iter()
+            .map(|_| OnceLock::new())
+            .collect();
+        let mut names = file.manifest.tables.windows(2);
+        if names.any(|pair| matches!(pair, [a, b] if a.name >= b.name)) {
             return Err(Error::corrupt(
                 "the tables of the manifest are in another order",
             ));
@@ -83,213 +130,402 @@ impl<S: Source> SnapshotFile<S> {
         Ok(file)
     }
 
-    /// The names of the tables, in their order.
-    pub(crate) fn tables(&self) -> impl Iterator<Item = &str> {
-        self.manifest.tables.iter().map(|table| table.name.as_str())
+    /// Verifies every block, and the order of the entries; where it builds on nothing, also that they are what
+    /// the manifest says.
+    pub(crate) fn verify(self, is_whole: bool) -> Result<Arc<Self>> {
+        let file = Arc::new(self);
+        for table in &file.manifest.tables {
+            let verify = || match file.layer(&table.name, 0)? {
+                Some(layer) => verify_layer(&layer, is_whole),
+                None => Ok(Summing::default().finish()),
+            };
+            verify()
+                .and_then(|content| if is_whole { content.is(table) } else { Ok(()) })
+                .map_err(|error| error.during(format!("table {:?}", table.name)))?;
+        }
+        Ok(file)
     }
 
-    /// How many bytes it has.
-    pub(crate) fn bytes(&self) -> u64 {
-        self.source.len()
+    /// What opened it, where it is encrypted.
+    pub(crate) fn key(&self) -> Option<&SnapshotKey> {
+        self.key.as_ref()
     }
 
-    /// How many entries there are, of all tables.
-    pub(crate) fn entries(&self) -> u64 {
-        let entries = self.manifest.tables.iter().map(|table| table.entries);
-        entries.fold(0, u64::saturating_add)
+    /// The tables of what it shows, in the order of their names.
+    pub(super) fn tables(&self) -> &[TableEntry] {
+        &self.manifest.tables
     }
 
-    /// The entries of a table in the order of its keys.
-    ///
-    /// # Errors
-    /// `Corrupt` where there is no such table, or its index is damaged.
-    pub(crate) fn entries_of(&self, name: &str) -> Result<Entries<'_, S>> {
-        let table = self.manifest.tables.iter().find(|table| table.name == name);
-        let table = table.ok_or_else(|| Error::corrupt(format!("there is no table {name:?}")))?;
-        Ok(Entries {
-            places: self.places(table)?.into_iter(),
-            file: self,
-            table,
-            block: Vec::new(),
-            at: 0,
-            last: None,
-            checksum: crc32fast::Hasher::new(),
-            seen: Seen::default(),
-            ended: false,
-        })
+    fn number_of(&self, name: &str) -> Option<usize> {
+        let tables = &self.manifest.tables;
+        tables
+            .binary_search_by(|table| table.name.as_str().cmp(name))
+            .ok()
+    }
+
+    pub(super) fn table(&self, name: &str) -> Option<&TableEntry> {
+        self.manifest.tables.get(self.number_of(name)?)
+    }
+
+    /// What it has of a table, `None` where that is nothing.
+    pub(super) fn layer(self: &Arc<Self>, name: &str, number: u32) -> Result<Option<Layer>> {
+        let Some(table) = self.number_of(name) else {
+            return Ok(None);
+        };
+        let places = self.places(table)?;
+        Ok((!places.is_empty()).then(|| Layer {
+            file: self.clone(),
+            number,
+            places,
+            cache: None,
+        }))
     }
 
     /// Where the blocks of a table lie.
-    fn places(&self, table: &TableEntry) -> Result<Vec<BlockPlace>> {
-        let raw = self.block(table.index, BlockKind::Index)?;
-        let index = Block::new(&raw)?;
-        let place = |i| {
-            let (first, row) = index.entry(i)?;
-            let damaged = || Error::corrupt("a row of an index is damaged");
-            let row: &[u8; 24] = row.try_into().map_err(|_| damaged())?;
-            let number = |at: usize| {
-                let bytes = row.get(at..).and_then(|rest| rest.first_chunk::<8>());
-                bytes
-                    .map(|bytes| u64::from_le_bytes(*bytes))
-                    .ok_or_else(damaged)
-            };
-            Ok(BlockPlace {
-                first: first.to_vec(),
-                place: Place {
-                    offset: number(0)?,
-                    number: number(8)?,
-                },
-                entries: u32::try_from(number(16)? >> 32).map_err(|_| damaged())?,
-            })
+    fn places(&self, number: usize) -> Result<Arc<[BlockPlace]>> {
+        let (Some(table), Some(cell)) =
+            (self.manifest.tables.get(number), self.indexes.get(number))
+        else {
+            return Ok(Arc::default());
         };
-        (0..index.len()).map(place).collect()
+        if let Some(places) = cell.get() {
+            return Ok(places.clone());
+        }
+        let read = || {
+            let places: Arc<[BlockPlace]> = match table.index {
+                Some(index) => index_rows(&self.read(index, BlockKind::Index)?)?.into(),
+                None => Arc::default(),
+            };
+            if places.len() as u64 != table.blocks {
+                return Err(Error::corrupt(
+                    "the index has not the blocks that the manifest says",
+                ));
+            }
+            Ok(places)
+        };
+        let places = read().map_err(|error| error.during(format!("table {:?}", table.name)))?;
+        Ok(cell.get_or_init(|| places).clone())
     }
 
     /// The payload of a block as it was before compression.
-    fn block(&self, place: Place, kind: BlockKind) -> Result<Vec<u8>> {
-        let read = || {
-            let mut head = [0; BLOCK_HEAD_BYTES];
-            self.read(place.offset, &mut head)?;
-            let BlockHead {
-                stored,
-                raw,
-                kind: found,
-            } = BlockHead::decode(&head)?;
-            if found != kind {
-                return Err(Error::corrupt("it is another kind of block"));
-            }
-            let start = place.offset.saturating_add(BLOCK_HEAD_BYTES as u64);
-            self.within(start, u64::from(stored) + BLOCK_SEAL_BYTES as u64)?;
-            let mut payload = vec![0; stored as usize + BLOCK_SEAL_BYTES];
-            self.read(start, &mut payload)?;
-            let seal = payload.split_off(stored as usize);
-            let seal = <[u8; BLOCK_SEAL_BYTES]>::try_from(seal.as_slice()).unwrap_or_default();
-            if u32::from_le_bytes(seal) != seal_of(self.header.id, place.number, &head, &payload) {
-                return Err(Error::corrupt("its checksum is another"));
-            }
-            if raw == 0 {
-                return Ok(payload);
-            }
-            // What is sealed is what was written, so that the length can be believed.
-            let bytes = zstd::bulk::decompress(&payload, raw as usize)
-                .map_err(|error| Error::corrupt("it cannot be uncompressed").because(error))?;
-            if bytes.len() != raw as usize {
-                return Err(Error::corrupt("it has another length than it says"));
-            }
-            Ok(bytes)
-        };
-        read().map_err(|error| {
-            error.during(format!("block {} at byte {}", place.number, place.offset))
+    fn read(&self, place: Place, kind: BlockKind) -> Result<Vec<u8>> {
+        self.read_block(place, kind).map_err(|error| {
+            error.during(format!(
+                "block {} of the snapshot, at byte {}",
+                place.number, place.offset
+            ))
         })
     }
 
-    fn read(&self, offset: u64, out: &mut [u8]) -> Result<()> {
-        self.within(offset, out.len() as u64)?;
-        self.source.read_at(offset, out)
-    }
-
-    fn within(&self, offset: u64, bytes: u64) -> Result<Range<u64>> {
-        let end = offset.checked_add(bytes).filter(|end| *end <= self.end);
-        let end = end.ok_or_else(|| Error::corrupt("it lies outside the snapshot"))?;
-        Ok(offset..end)
+    fn read_block(&self, place: Place, kind: BlockKind) -> Result<Vec<u8>> {
+        let stored = place.stored as usize;
+        let length = BLOCK_HEAD_BYTES + stored + self.seal.bytes();
+        let end = place.offset.checked_add(length as u64);
+        if end.is_none_or(|end| end > self.end) {
+            return Err(Error::corrupt("it lies outside the snapshot"));
+        }
+        let mut head = [0; BLOCK_HEAD_BYTES];
+        let mut payload = vec![0; stored + self.seal.bytes()];
+        self.disk
+            .read_two_at(place.offset, &mut head, &mut payload)
+            .map_err(not_read)?;
+        let told = BlockHead::decode(&head)?;
+        self.seal.open(place.number, &head, &mut payload)?;
+        if told.kind != kind || told.stored != place.stored {
+            return Err(Error::corrupt("it is another block"));
+        }
+        let raw = told.raw as usize;
+        if raw == 0 {
+            return Ok(payload);
+        }
+        if raw > SMALL_BYTES && raw / RATIO_MAX > stored {
+            return Err(Error::corrupt("it says to be larger than it can be"));
+        }
+        let bytes = zstd::bulk::decompress(&payload, raw)
+            .map_err(|error| Error::corrupt("it cannot be uncompressed").because(error))?;
+        if bytes.len() != raw {
+            return Err(Error::corrupt("it has another length than it says"));
+        }
+        Ok(bytes)
     }
 }
 
-/// The entries of a table, each block verified, their order, and at the end that they are what the manifest
-/// says.
-pub(crate) struct Entries<'f, S> {
-    file: &'f SnapshotFile<S>,
-    table: &'f TableEntry,
-    places: std::vec::IntoIter<BlockPlace>,
-    /// The block that is gone through, uncompressed.
-    block: Vec<u8>,
-    /// Which of its entries comes next.
-    at: usize,
-    last: Option<Vec<u8>>,
-    checksum: crc32fast::Hasher,
-    seen: Seen,
-    ended: bool,
+/// Says what opens it; behind the header.
+fn key_page(disk: &dyn Disk) -> Result<Box<[u8; KEY_PAGE_BYTES]>> {
+    let mut page = Box::new([0; KEY_PAGE_BYTES]);
+    disk.read_at(HEADER_BYTES as u64, &mut *page)
+        .map_err(not_read)?;
+    Ok(page)
 }
 
-#[derive(Default, PartialEq, Eq)]
-struct Seen {
-    entries: u64,
-    bytes: u64,
-    blocks: u64,
-    checksum: u32,
-}
-
-impl<S: Source> Entries<'_, S> {
-    /// Gives `read` the next entry; `None` behind the last, and behind an error.
-    pub(crate) fn next_with<R>(
-        &mut self,
-        read: impl FnOnce(&[u8], &[u8]) -> Result<R>,
-    ) -> Option<Result<R>> {
-        if self.ended {
-            return None;
-        }
-        let next = self.step(read);
-        if !matches!(next, Ok(Some(_))) {
-            self.ended = true;
-        }
-        next.map_err(|error| error.during(format!("table {:?} of the snapshot", self.table.name)))
-            .transpose()
-    }
-
-    fn step<R>(&mut self, read: impl FnOnce(&[u8], &[u8]) -> Result<R>) -> Result<Option<R>> {
-        let mut first = None;
-        if self.block.is_empty() || self.at == Block::new(&self.block)?.len() {
-            let Some(place) = self.places.next() else {
-                return self.finish().map(|()| None);
-            };
-            self.block = self.file.block(place.place, BlockKind::Entries)?;
-            self.at = 0;
-            self.seen.blocks += 1;
-            if Block::new(&self.block)?.len() as u64 != u64::from(place.entries)
-                || place.entries == 0
-            {
-                return Err(Error::corrupt(
-                    "a block has not the entries that its index says",
-                ));
-            }
-            first = Some(place.first);
-        }
-        let (key, value) = Block::new(&self.block)?.entry(self.at)?;
-        if first.is_some_and(|first| first != key) {
-            return Err(Error::corrupt("a block does not begin as its index says"));
-        }
-        if self.last.as_deref().is_some_and(|last| key <= last) {
-            return Err(Error::corrupt("the entries are in another order"));
-        }
-        note_entry(&mut self.checksum, key, value);
-        self.seen.entries += 1;
-        self.seen.bytes += (key.len() + value.len()) as u64;
-        self.at += 1;
-        let last = self.last.get_or_insert_default();
-        last.clear();
-        last.extend_from_slice(key);
-        read(key, value).map(Some)
-    }
-
-    fn finish(&mut self) -> Result<()> {
-        self.seen.checksum = std::mem::take(&mut self.checksum).finalize();
-        let told = Seen {
-            entries: self.table.entries,
-            bytes: self.table.bytes,
-            blocks: self.table.blocks,
-            checksum: self.table.checksum,
+fn index_rows(raw: &[u8]) -> Result<Vec<BlockPlace>> {
+    let index = Block::new(raw)?;
+    let damaged = || Error::corrupt("a row of an index is damaged");
+    let row = |i| {
+        let (first, row) = index.entry(i)?;
+        let row: &[u8; 24] = row.unwrap_or_default().try_into().map_err(|_| damaged())?;
+        let (numbers, _) = row.as_chunks::<8>();
+        let &[offset, number, last] = numbers else {
+            return Err(damaged());
         };
-        if self.seen != told {
-            return Err(Error::corrupt("the table is not what the manifest says"));
+        let last = u64::from_le_bytes(last);
+        let half = |number: u64| u32::try_from(number & u64::from(u32::MAX)).map_err(|_| damaged());
+        Ok(BlockPlace {
+            first: first.to_vec(),
+            place: Place {
+                offset: u64::from_le_bytes(offset),
+                number: u64::from_le_bytes(number),
+                stored: half(last)?,
+            },
+            entries: half(last >> 32)?,
+        })
+    };
+    (0..index.len()).map(row).collect()
+}
+
+fn not_read(error: std::io::Error) -> Error {
+    match error.kind() {
+        std::io::ErrorKind::UnexpectedEof => {
+            Error::corrupt("the snapshot became shorter while it was read").because(error)
         }
-        Ok(())
+        _ => Error::new(ErrorKind::Io, "the snapshot cannot be read").because(error),
     }
 }
 
-impl<S: Source> Iterator for Entries<'_, S> {
-    type Item = Result<(Vec<u8>, Vec<u8>)>;
+/// What one file has of one table.
+#[derive(Clone)]
+pub(super) struct Layer {
+    file: Arc<SnapshotFile>,
+    /// Of the file in its chain.
+    number: u32,
+    places: Arc<[BlockPlace]>,
+    /// Keeps the blocks that are read.
+    cache: Option<Arc<BlockCache>>,
+}
 
-    fn next(&mut self) -> Option<Self::Item> {
-        self.next_with(|key, value| Ok((key.to_vec(), value.to_vec())))
+impl Layer {
+    pub(super) fn cached(mut self, cache: &Arc<BlockCache>) -> Self {
+        self.cache = Some(cache.clone());
+        self
+    }
+
+    pub(super) fn blocks(&self) -> usize {
+        self.places.len()
+    }
+
+    /// A block of entries: as many as the index says, and the first one that it says.
+    fn block(&self, i: usize) -> Result<Arc<Vec<u8>>> {
+        let place = self.places.get(i);
+        let place = place.ok_or_else(|| Error::corrupt("there is no such block"))?;
+        let id = (self.number, place.place.number);
+        if let Some(block) = self.cache.as_ref().and_then(|cache| cache.get(id)) {
+            return Ok(block);
+        }
+        let raw = self.file.read(place.place, BlockKind::Entries)?;
+        let block = Block::new(&raw)?;
+        let first = block.entry(0)?.0;
+        if block.len() != place.entries as usize || first != place.first {
+            return Err(Error::corrupt("a block is not the one that its index says"));
+        }
+        let block = Arc::new(raw);
+        if let Some(cache) = &self.cache {
+            cache.put(id, &block);
+        }
+        Ok(block)
+    }
+
+    /// The block that a key would lie in.
+    fn block_of(&self, key: &[u8]) -> Option<usize> {
+        let behind = self
+            .places
+            .partition_point(|place| place.first.as_slice() <= key);
+        behind.checked_sub(1)
+    }
+
+    /// What it says of a key, `None` where that is nothing.
+    pub(super) fn get(&self, key: &[u8]) -> Result<Option<Said>> {
+        let Some(number) = self.block_of(key) else {
+            return Ok(None);
+        };
+        let block = self.block(number)?;
+        let view = Block::new(&block)?;
+        let Ok(i) = view.search(key)? else {
+            return Ok(None);
+        };
+        let spot = view.spot(i)?;
+        Ok(Some(if spot.is_removed {
+            Said::Removed
+        } else {
+            Said::Value(KeptBytes::new(block, spot.key_end, spot.end))
+        }))
+    }
+
+    /// The place before the first entry whose key lies within a lower bound.
+    fn seek(&self, lower: Bound<&[u8]>) -> Result<Position> {
+        let (key, behind) = match lower {
+            Bound::Unbounded => return Ok(Position::default()),
+            Bound::Included(key) => (key, false),
+            Bound::Excluded(key) => (key, true),
+        };
+        let Some(number) = self.block_of(key) else {
+            return Ok(Position::default());
+        };
+        let block = self.block(number)?;
+        let entry = match Block::new(&block)?.search(key)? {
+            Ok(i) => i + usize::from(behind),
+            Err(i) => i,
+        };
+        Ok(Position {
+            block: number,
+            entry,
+        })
+    }
+
+    pub(super) fn range(&self, (lower, upper): Bounds<'_>) -> Result<LayerRange<'_>> {
+        let back = match upper {
+            Bound::Unbounded => Position {
+                block: self.places.len(),
+                entry: 0,
+            },
+            // Behind it, where it is included.
+            Bound::Included(key) => self.seek(Bound::Excluded(key))?,
+            Bound::Excluded(key) => self.seek(Bound::Included(key))?,
+        };
+        Ok(LayerRange {
+            layer: self,
+            front: self.seek(lower)?,
+            back,
+            front_block: None,
+            back_block: None,
+        })
+    }
+
+    /// All entries of some of its blocks.
+    pub(super) fn range_of_blocks(&self, blocks: std::ops::Range<usize>) -> LayerRange<'_> {
+        let position = |block| Position { block, entry: 0 };
+        LayerRange {
+            layer: self,
+            front: position(blocks.start),
+            back: position(blocks.end),
+            front_block: None,
+            back_block: None,
+        }
+    }
+}
+
+/// What a file says of a key.
+pub(super) enum Said {
+    Removed,
+    Value(KeptBytes),
+}
+
+/// A place between two entries: before one of a block.
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq, PartialOrd, Ord)]
+struct Position {
+    block: usize,
+    entry: usize,
+}
+
+/// Some entries of a layer, from both ends.
+pub(super) struct LayerRange<'l> {
+    layer: &'l Layer,
+    front: Position,
+    back: Position,
+    front_block: Option<(usize, Arc<Vec<u8>>)>,
+    back_block: Option<(usize, Arc<Vec<u8>>)>,
+}
+
+/// An entry in its block.
+pub(super) struct InBlock<'r> {
+    block: &'r Arc<Vec<u8>>,
+    spot: Spot,
+}
+
+impl InBlock<'_> {
+    pub(super) fn key(&self) -> &[u8] {
+        self.block
+            .get(self.spot.start..self.spot.key_end)
+            .unwrap_or_default()
+    }
+
+    /// No value where the key was removed.
+    pub(super) fn value(&self) -> Option<&[u8]> {
+        let value = self.block.get(self.spot.key_end..self.spot.end);
+        (!self.spot.is_removed).then(|| value.unwrap_or_default())
+    }
+
+    pub(super) fn kept(&self) -> (KeptBytes, Option<KeptBytes>) {
+        let Spot {
+            start,
+            key_end,
+            end,
+            is_removed,
+        } = self.spot;
+        let bytes = |start, end| KeptBytes::new(self.block.clone(), start, end);
+        (
+            bytes(start, key_end),
+            (!is_removed).then(|| bytes(key_end, end)),
+        )
+    }
+}
+
+impl LayerRange<'_> {
+    pub(super) fn next(&mut self) -> Result<Option<InBlock<'_>>> {
+        while self.front < self.back {
+            let Position { block, entry } = self.front;
+            let loaded = load(self.layer, &mut self.front_block, block)?;
+            let view = Block::new(loaded)?;
+            if entry >= view.len() {
+                self.front = Position {
+                    block: block + 1,
+                    entry: 0,
+                };
+                continue;
+            }
+            let spot = view.spot(entry)?;
+            self.front.entry += 1;
+            let Some((_, block)) = &self.front_block else {
+                return Ok(None);
+            };
+            return Ok(Some(InBlock { block, spot }));
+        }
+        Ok(None)
+    }
+
+    pub(super) fn next_back(&mut self) -> Result<Option<InBlock<'_>>> {
+        while self.front < self.back {
+            let Position { block, entry } = self.back;
+            let Some(entry) = entry.checked_sub(1) else {
+                // The front lies before it, so that there is one.
+                let block = block.saturating_sub(1);
+                let loaded = load(self.layer, &mut self.back_block, block)?;
+                let entry = Block::new(loaded)?.len();
+                self.back = Position { block, entry };
+                continue;
+            };
+            let loaded = load(self.layer, &mut self.back_block, block)?;
+            let spot = Block::new(loaded)?.spot(entry)?;
+            self.back.entry = entry;
+            let Some((_, block)) = &self.back_block else {
+                return Ok(None);
+            };
+            return Ok(Some(InBlock { block, spot }));
+        }
+        Ok(None)
+    }
+}
+
+/// The block of that number, which may be the one that is there already.
+fn load<'b>(
+    layer: &Layer,
+    loaded: &'b mut Option<(usize, Arc<Vec<u8>>)>,
+    number: usize,
+) -> Result<&'b Arc<Vec<u8>>> {
+    if loaded.as_ref().is_none_or(|(there, _)| *there != number) {
+        *loaded = Some((number, layer.block(number)?));
+    }
+    match loaded {
+        Some((_, block)) => Ok(block),
+        None => Err(Error::corrupt("there is no such block")),
     }
 }

@@ -1,168 +1,218 @@
 //! How does a snapshot get down a pipe? Block after block, from what readers see; nobody waits for it.
 
+use std::collections::VecDeque;
 use std::io::Write;
 
-use uuid::Uuid;
-
 use super::block::BlockWriter;
-use super::format::{
-    BLOCK_HEAD_BYTES, BlockHead, BlockKind, FOOTER_BYTES, Footer, HEADER_BYTES, Header, Manifest,
-    Place, TableEntry, seal_of,
-};
+use super::content::Summing;
+use super::format::{BlockKind, FOOTER_BYTES, Footer, Header, Manifest, Place, TableEntry};
+use super::pack::{Job, Packed, Packers};
+use super::read::Layer;
+use super::seal::Seal;
+use super::tables::{Changed, SnapshotTables, changes};
+use crate::base::sync::Arc;
 use crate::base::{Error, ErrorKind, Result};
-use crate::store::{ALL, ReadTable};
+use crate::store::{ALL, ReadTable, ReadTransaction, SnapshotKey};
 
 /// A snapshot on its way to where it is written.
-pub(crate) struct SnapshotWriter<W> {
+pub(crate) struct SnapshotWriter<'p, W> {
     out: W,
-    id: Uuid,
-    level: i32,
+    header: Header,
+    packers: Packers,
     /// Bytes written.
     offset: u64,
-    /// Blocks written.
+    /// Blocks begun.
     number: u64,
     manifest: Manifest,
-    /// The raw payload of a block, before it is compressed.
-    raw: Vec<u8>,
+    table: Table,
+    progress: &'p mut dyn FnMut(u64) -> Result<()>,
 }
 
-impl<W: Write> SnapshotWriter<W> {
-    /// Begins with the header. `level` is zstd's.
-    pub(crate) fn new(mut out: W, header: &Header, level: i32) -> Result<Self> {
-        out.write_all(&header.encode()).map_err(not_written)?;
+/// The table that is being written.
+#[derive(Default)]
+struct Table {
+    block: BlockWriter,
+    index: BlockWriter,
+    content: Summing,
+    blocks: u64,
+    /// First key and number of entries of the blocks that are not written yet.
+    waiting: VecDeque<(Vec<u8>, u32)>,
+}
+
+impl<'p, W: Write> SnapshotWriter<'p, W> {
+    /// Begins with the header. `level` is zstd's; `progress` is called with the bytes that were written.
+    pub(crate) fn new(
+        mut out: W,
+        header: &Header,
+        key: Option<&SnapshotKey>,
+        level: i32,
+        progress: &'p mut dyn FnMut(u64) -> Result<()>,
+    ) -> Result<Self> {
+        let front = header.encode();
+        out.write_all(&front).map_err(not_written)?;
+        let mut offset = front.len() as u64;
+        if let Some(key) = key {
+            out.write_all(&*key.page).map_err(not_written)?;
+            offset += key.page.len() as u64;
+        }
+        let seal = Seal::new(header, key.map(SnapshotKey::cipher));
         Ok(Self {
             out,
-            id: header.id,
-            level,
-            offset: HEADER_BYTES as u64,
+            header: *header,
+            packers: Packers::new(level, Arc::new(seal))?,
+            offset,
             number: 0,
             manifest: Manifest::default(),
-            raw: Vec::new(),
+            table: Table::default(),
+            progress,
         })
     }
 
-    /// Writes a table. Tables come in the order of their names.
-    pub(crate) fn table(
+    /// Writes all that a reader sees, or where there is something that it builds on, what differs there.
+    pub(crate) fn all(
         &mut self,
-        name: &str,
-        table: ReadTable<'_, '_>,
-        progress: &mut dyn FnMut(u64) -> Result<()>,
+        from: &ReadTransaction,
+        base: Option<&SnapshotTables>,
     ) -> Result<()> {
-        let mut index = BlockWriter::default();
-        let mut block = BlockWriter::default();
-        let mut entry = TableEntry {
-            name: name.to_owned(),
-            entries: 0,
-            bytes: 0,
-            checksum: 0,
-            blocks: 0,
-            index: Place {
-                offset: 0,
-                number: 0,
-            },
-        };
-        let mut checksum = crc32fast::Hasher::new();
-        for row in table.range(ALL)? {
-            let (key, value) = row?;
-            note_entry(&mut checksum, &key, &value);
-            block.add(&key, &value)?;
-            entry.entries += 1;
-            entry.bytes += (key.len() + value.len()) as u64;
-            if block.is_full() {
-                self.entries(&mut block, &mut index, &mut entry)?;
-                progress(self.offset)?;
+        for name in from.tables()? {
+            let table = from.existing_table(&name)?;
+            let table = ReadTable::Snapshot(&table);
+            match base {
+                None => self.whole(table)?,
+                Some(base) => self.difference(&base.layers(&name)?, table)?,
             }
+            self.end_table(name)?;
         }
-        if !block.is_empty() {
-            self.entries(&mut block, &mut index, &mut entry)?;
-        }
-        index.finish(&mut self.raw);
-        entry.index = self.block(BlockKind::Index)?.0;
-        entry.checksum = checksum.finalize();
-        self.manifest.tables.push(entry);
-        progress(self.offset)
-    }
-
-    fn entries(
-        &mut self,
-        block: &mut BlockWriter,
-        index: &mut BlockWriter,
-        entry: &mut TableEntry,
-    ) -> Result<()> {
-        let (first, count) = block.head();
-        let first = first.to_vec();
-        block.finish(&mut self.raw);
-        let (place, stored) = self.block(BlockKind::Entries)?;
-        let mut row = Vec::with_capacity(24);
-        row.extend_from_slice(&place.offset.to_le_bytes());
-        row.extend_from_slice(&place.number.to_le_bytes());
-        row.extend_from_slice(&stored.to_le_bytes());
-        row.extend_from_slice(&count.to_le_bytes());
-        index.add(&first, &row)?;
-        entry.blocks += 1;
         Ok(())
     }
 
-    /// Writes what was gathered as a block, compressed where that makes it smaller; gives where it lies, and
-    /// how many bytes of payload.
-    fn block(&mut self, kind: BlockKind) -> Result<(Place, u32)> {
-        let compressed = zstd::bulk::compress(&self.raw, self.level).map_err(not_written)?;
-        let raw = u32::try_from(self.raw.len()).map_err(|_| too_large())?;
-        let (payload, raw) = if compressed.len() < self.raw.len() {
-            (compressed.as_slice(), raw)
-        } else {
-            (self.raw.as_slice(), 0)
+    fn whole(&mut self, table: ReadTable<'_, '_>) -> Result<()> {
+        let mut rows = table.range(ALL)?;
+        while let Some(added) = rows.next_with(|key, value| {
+            self.table.content.add(key, value);
+            self.table.block.add(key, Some(value))?;
+            self.end_full_block()
+        }) {
+            added?;
+        }
+        Ok(())
+    }
+
+    fn difference(&mut self, base: &[Layer], table: ReadTable<'_, '_>) -> Result<()> {
+        changes(base, table, |changed| match changed {
+            Changed::Same(key, value) => {
+                self.table.content.add(key, value);
+                Ok(())
+            }
+            Changed::Set(key, value) => {
+                self.table.content.add(key, value);
+                self.table.block.add(key, Some(value))?;
+                self.end_full_block()
+            }
+            Changed::Removed(key) => {
+                self.table.block.add(key, None)?;
+                self.end_full_block()
+            }
+        })
+    }
+
+    #[inline]
+    fn end_full_block(&mut self) -> Result<()> {
+        if self.table.block.is_full() {
+            return self.end_block();
+        }
+        Ok(())
+    }
+
+    fn end_block(&mut self) -> Result<()> {
+        while self.packers.is_full() {
+            self.write_next()?;
+        }
+        let (first, count) = self.table.block.head();
+        self.table.waiting.push_back((first.to_vec(), count));
+        self.table.blocks += 1;
+        let mut raw = Vec::new();
+        self.table.block.finish(&mut raw);
+        self.give(BlockKind::Entries, raw)
+    }
+
+    fn give(&mut self, kind: BlockKind, raw: Vec<u8>) -> Result<()> {
+        let number = self.number;
+        self.number += 1;
+        self.packers.give(Job { number, kind, raw })
+    }
+
+    /// Writes the next block of entries that is packed; whether there was one.
+    fn write_next(&mut self) -> Result<bool> {
+        let Some(packed) = self.packers.take()? else {
+            return Ok(false);
         };
-        let stored = u32::try_from(payload.len()).map_err(|_| too_large())?;
-        let head = BlockHead { stored, raw, kind }.encode();
+        let place = self.write(&packed)?;
+        if let Some((first, count)) = self.table.waiting.pop_front() {
+            let mut row = Vec::with_capacity(24);
+            row.extend_from_slice(&place.offset.to_le_bytes());
+            row.extend_from_slice(&place.number.to_le_bytes());
+            row.extend_from_slice(&place.stored.to_le_bytes());
+            row.extend_from_slice(&count.to_le_bytes());
+            self.table.index.add(&first, Some(&row))?;
+        }
+        Ok(true)
+    }
+
+    fn write(&mut self, packed: &Packed) -> Result<Place> {
         let place = Place {
             offset: self.offset,
-            number: self.number,
+            number: packed.number,
+            stored: packed.stored,
         };
-        let seal = seal_of(self.id, self.number, &head, payload);
-        let written = self
-            .out
-            .write_all(&head)
-            .and_then(|()| self.out.write_all(payload))
-            .and_then(|()| self.out.write_all(&seal.to_le_bytes()));
-        written.map_err(not_written)?;
-        self.offset += (BLOCK_HEAD_BYTES + payload.len() + 4) as u64;
-        self.number += 1;
-        self.raw.clear();
-        Ok((place, stored))
+        self.out.write_all(&packed.bytes).map_err(not_written)?;
+        self.offset += packed.bytes.len() as u64;
+        (self.progress)(self.offset)?;
+        Ok(place)
     }
 
-    /// Writes manifest and footer; gives how many bytes the snapshot has.
-    pub(crate) fn finish(mut self) -> Result<(W, u64)> {
-        self.raw = serde_json::to_vec(&self.manifest)
+    fn end_table(&mut self, name: String) -> Result<()> {
+        if !self.table.block.is_empty() {
+            self.end_block()?;
+        }
+        while self.write_next()? {}
+        let mut index = None;
+        if !self.table.index.is_empty() {
+            let mut raw = Vec::new();
+            self.table.index.finish(&mut raw);
+            index = Some(self.write_alone(BlockKind::Index, raw)?);
+        }
+        let table = std::mem::take(&mut self.table);
+        self.manifest.tables.push(TableEntry {
+            name,
+            content: table.content.finish(),
+            blocks: table.blocks,
+            index,
+        });
+        Ok(())
+    }
+
+    fn write_alone(&mut self, kind: BlockKind, raw: Vec<u8>) -> Result<Place> {
+        self.give(kind, raw)?;
+        match self.packers.take()? {
+            Some(packed) => self.write(&packed),
+            None => Err(Error::invalid("a block of the snapshot got lost")),
+        }
+    }
+
+    /// Writes manifest and footer.
+    pub(crate) fn finish(mut self) -> Result<()> {
+        let manifest = serde_json::to_vec(&self.manifest)
             .map_err(|error| Error::invalid("the manifest cannot be written").because(error))?;
-        let (manifest, _) = self.block(BlockKind::Manifest)?;
-        let length = self.offset + FOOTER_BYTES as u64;
+        let manifest = self.write_alone(BlockKind::Manifest, manifest)?;
         let footer = Footer {
             manifest,
-            length,
-            id: self.id,
+            length: self.offset + FOOTER_BYTES as u64,
+            id: self.header.id,
         };
         let written = self.out.write_all(&footer.encode());
-        written
-            .and_then(|()| self.out.flush())
-            .map_err(not_written)?;
-        Ok((self.out, length))
+        written.and_then(|()| self.out.flush()).map_err(not_written)
     }
-}
-
-/// Takes an entry into the checksum of its table.
-pub(super) fn note_entry(checksum: &mut crc32fast::Hasher, key: &[u8], value: &[u8]) {
-    for bytes in [key, value] {
-        // What is longer than that is in no block.
-        let length = u32::try_from(bytes.len()).unwrap_or(u32::MAX);
-        checksum.update(&length.to_le_bytes());
-        checksum.update(bytes);
-    }
-}
-
-fn too_large() -> Error {
-    Error::limit("an entry is larger than a snapshot can hold")
 }
 
 fn not_written(error: std::io::Error) -> Error {

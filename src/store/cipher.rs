@@ -79,6 +79,7 @@ fn has_aes() -> bool {
 }
 
 /// A key of 256 bits: wiped when dropped, never printed, never compared.
+#[derive(Clone)]
 pub(crate) struct Secret([u8; 32]);
 
 impl Secret {

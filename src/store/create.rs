@@ -83,11 +83,11 @@ pub(super) fn new_file<R>(
 
 /// Makes a new file under `path`, which is no database: complete or not at all. `write` writes it, in order;
 /// `check` looks at what was written before it gets its name.
-pub(crate) fn write_new_file<R>(
+pub(crate) fn write_new_file<W, R>(
     path: &Path,
     options: &OpenOptions,
-    write: impl FnOnce(&mut NewFile) -> Result<()>,
-    check: impl FnOnce(Box<dyn Disk>) -> Result<R>,
+    write: impl FnOnce(&mut NewFile) -> Result<W>,
+    check: impl FnOnce(W, Box<dyn Disk>) -> Result<R>,
 ) -> Result<R> {
     new_file(path, options, |temporary| {
         let disk = match options.volume.open(temporary, Access::Create) {
@@ -99,10 +99,10 @@ pub(crate) fn write_new_file<R>(
             }
         };
         let mut file = NewFile { disk, offset: 0 };
-        write(&mut file)?;
+        let written = write(&mut file)?;
         let synced = file.disk.sync();
         synced.map_err(|error| from_io(error, "the new file cannot be made durable"))?;
-        check(file.disk)
+        check(written, file.disk)
     })
 }
 

@@ -69,6 +69,13 @@ pub trait Volume: Debug + Send + Sync + 'static {
     /// Opens and locks a file.
     fn open(&self, path: &Path, access: Access) -> Result<Box<dyn Disk>, OpenError>;
 
+    /// Opens a file that nobody writes any more, to read it while others may do so, too. Where `mapped`, it
+    /// may be read from memory that the operating system fills.
+    fn open_kept(&self, path: &Path, mapped: bool) -> Result<Box<dyn Disk>, OpenError> {
+        let _ = mapped;
+        self.open(path, Access::Read)
+    }
+
     /// Whether something has that name, be it a broken link.
     fn exists(&self, path: &Path) -> bool;
 

@@ -8,6 +8,7 @@ use std::io;
 use std::path::Path;
 
 use super::disk::{Access, Disk, OpenError, Volume};
+use super::map::MappedFile;
 
 /// The files of the operating system.
 #[derive(Debug)]
@@ -19,22 +20,29 @@ struct LockedFile(File);
 
 impl Volume for Files {
     fn open(&self, path: &Path, access: Access) -> Result<Box<dyn Disk>, OpenError> {
-        // A device or a pipe could block; a directory opens, to read, on some systems.
-        match path.metadata() {
-            Ok(metadata) if !metadata.is_file() => return Err(OpenError::NotAFile),
-            _ => {}
-        }
+        refuse_others(path)?;
         let file = OpenOptions::new()
             .read(true)
             .write(access != Access::Read)
             .create_new(access == Access::Create)
             .open(path)
             .map_err(OpenError::Io)?;
-        match file.try_lock() {
-            Ok(()) => Ok(Box::new(LockedFile(file))),
-            Err(TryLockError::WouldBlock) => Err(OpenError::Locked),
-            Err(TryLockError::Error(error)) => Err(OpenError::Io(error)),
+        file.try_lock().map_err(not_locked)?;
+        Ok(Box::new(LockedFile(file)))
+    }
+
+    fn open_kept(&self, path: &Path, mapped: bool) -> Result<Box<dyn Disk>, OpenError> {
+        refuse_others(path)?;
+        let file = File::open(path).map_err(OpenError::Io)?;
+        file.try_lock_shared().map_err(not_locked)?;
+        if mapped {
+            return match MappedFile::new(file) {
+                Ok(mapped) => Ok(Box::new(mapped)),
+                // Not every file can be mapped, and not every address space has room.
+                Err(file) => Ok(Box::new(LockedFile(file))),
+            };
         }
+        Ok(Box::new(LockedFile(file)))
     }
 
     fn exists(&self, path: &Path) -> bool {
@@ -67,6 +75,21 @@ impl Volume for Files {
             return Ok(());
         }
         File::open(directory)?.sync_all()
+    }
+}
+
+/// A device or a pipe could block; a directory opens, to read, on some systems.
+fn refuse_others(path: &Path) -> Result<(), OpenError> {
+    match path.metadata() {
+        Ok(metadata) if !metadata.is_file() => Err(OpenError::NotAFile),
+        _ => Ok(()),
+    }
+}
+
+fn not_locked(error: TryLockError) -> OpenError {
+    match error {
+        TryLockError::WouldBlock => OpenError::Locked,
+        TryLockError::Error(error) => OpenError::Io(error),
     }
 }
 

@@ -4,7 +4,8 @@
 //! passphrase --Argon2id(salt, parameters)--+
 //!                                          +--> key-encryption key --unwraps--> data key
 //! key -------HKDF(salt, SLOT)--------------+    (one of four slots)             |
-//!                                               HKDF(.., BLOCKS), HKDF(.., HEADER), HKDF(.., LOG)
+//!                                               HKDF(.., BLOCKS), HKDF(.., HEADER), HKDF(.., LOG),
+//!                                               HKDF(id of the snapshot, SNAPSHOT)
 //! ```
 //!
 //! - The data key is random, new for every file, and never changes; passphrases and keys come and go
@@ -34,6 +35,7 @@ const SLOT: &[u8; 18] = b"larder key slot v1";
 const BLOCKS: &[u8] = b"larder blocks v1";
 const HEADER: &[u8] = b"larder header v1";
 const LOG: &[u8] = b"larder log v1";
+const SNAPSHOT: &[u8] = b"larder snapshot v1";
 
 /// What a user gives to open a file.
 pub(crate) enum Credential {
@@ -63,6 +65,7 @@ pub enum KeyKind {
 }
 
 /// The key that everything in a file is sealed under, through one of its subkeys. Wiped when dropped.
+#[derive(Clone)]
 pub(crate) struct DataKey(Secret);
 
 impl DataKey {
@@ -90,6 +93,11 @@ impl DataKey {
     )]
     pub(crate) fn log(&self) -> Secret {
         self.subkey(LOG)
+    }
+
+    /// Seals a snapshot, and no other one.
+    pub(crate) fn snapshot(&self, id: uuid::Uuid) -> Secret {
+        derive(id.as_bytes(), self.0.as_bytes(), SNAPSHOT)
     }
 
     fn subkey(&self, purpose: &[u8]) -> Secret {
@@ -367,7 +375,7 @@ fn derive(salt: &[u8], key: &[u8; 32], purpose: &[u8]) -> Secret {
     derived
 }
 
-fn not_encrypted() -> Error {
+pub(super) fn not_encrypted() -> Error {
     Error::new(
         ErrorKind::NotEncrypted,
         "the file is not encrypted, but a passphrase or key was given; open it without",

@@ -43,10 +43,12 @@ mod headers;
 mod hex;
 mod journal;
 mod kdf;
+mod kept;
 mod keyring;
 mod keys;
 mod layout;
 mod log;
+mod map;
 mod open;
 mod overlay;
 mod owner;
@@ -55,6 +57,7 @@ mod rows;
 mod scrub;
 mod seal;
 mod sealed;
+mod snapshot_key;
 #[expect(clippy::module_inception, reason = "the store of the store floor")]
 mod store;
 mod superblock;
@@ -65,7 +68,7 @@ mod transaction;
 
 #[cfg(feature = "testing")]
 pub use cipher::CipherKind;
-pub(crate) use cipher::Secret;
+pub(crate) use cipher::{Cipher, Secret};
 pub(crate) use commit::Batch;
 pub use commit::{Outcome, RecoveryReport};
 #[cfg(not(feature = "testing"))]
@@ -77,13 +80,14 @@ pub(crate) use copy::{restore_in_memory, restore_to};
 pub use create::sealed_backend;
 pub(crate) use create::write_new_file;
 #[cfg(not(feature = "testing"))]
-pub(crate) use disk::{Access, Disk, OpenError};
+pub(crate) use disk::Disk;
 #[cfg(feature = "testing")]
 pub use disk::{Access, Disk, OpenError, Volume};
 #[cfg(feature = "testing")]
 pub(crate) use file::Files;
 pub(crate) use journal::Part;
 pub use kdf::KdfParameters;
+pub(crate) use kept::{KeptBytes, KeptEntry, KeptRange, KeptTable, KeptTables, open_kept};
 pub(crate) use keyring::Credential;
 pub use keyring::{KeyInfo, KeyKind};
 pub use open::Verify;
@@ -96,6 +100,7 @@ pub(crate) use random::random_key;
 pub(crate) use rows::COMMIT_ROW;
 pub(crate) use rows::SYSTEM_TABLE;
 pub use scrub::{ScrubProgress, ScrubReport};
+pub(crate) use snapshot_key::{KEY_PAGE_BYTES, SnapshotKey};
 pub(crate) use store::Store;
 pub(crate) use table::{ALL, Bounds, Bytes, Range, ReadTable, SnapshotTable, WriteTable};
 pub(crate) use transaction::{ReadTransaction, WriteTransaction};

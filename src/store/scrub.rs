@@ -10,7 +10,6 @@
 
 use std::fmt;
 use std::panic::{AssertUnwindSafe, catch_unwind};
-use std::time::Duration;
 
 use super::error::{damage_of, from_database, from_io};
 use super::guard::STALE;
@@ -90,6 +89,12 @@ impl Store {
         rate: Option<u64>,
         progress: &mut dyn FnMut(ScrubProgress),
     ) -> Result<ScrubReport> {
+        if let Some(tables) = self.kept() {
+            return Ok(ScrubReport {
+                problems: tables.problems()?,
+                ..ScrubReport::default()
+            });
+        }
         let still_open = || self.held_open().map(drop);
         scrub_blocks(&self.file, rate, &still_open, progress)
     }
@@ -98,6 +103,9 @@ impl Store {
     /// meanwhile.
     pub(crate) fn scrub_trees(&self, report: &mut ScrubReport) -> Result<()> {
         drop(self.held_open()?);
+        if self.kept().is_some() {
+            return Ok(());
+        }
         #[cfg(feature = "testing")]
         self.check_on_live_handle()?;
         if !self.is_read_only() && self.check_failure().is_ok() {
@@ -158,24 +166,17 @@ fn scrub_blocks(
             blocks_total: total,
         });
         if let Some(rate) = rate {
-            keep_to(rate, report.blocks, clock::instant().duration_since(begin));
+            clock::keep_to(
+                rate,
+                report.blocks.saturating_mul(BLOCK_BYTES as u64),
+                begin,
+            );
         }
         // The file may have become shorter: what was cut off is no damage.
         total = total.min(blocks_of(file)?);
     }
     Ok(report)
 }
-
-/// Sleeps for as long as the bytes were read too fast.
-fn keep_to(rate: u64, blocks: u64, elapsed: Duration) {
-    let bytes = blocks.saturating_mul(BLOCK_BYTES as u64);
-    let micros = u128::from(bytes) * 1_000_000 / u128::from(rate.max(1));
-    let due = Duration::from_micros(u64::try_from(micros).unwrap_or(u64::MAX));
-    std::thread::sleep(due.saturating_sub(elapsed).min(SLEEP_MAX));
-}
-
-/// A step at the slowest rate takes this long, so that a scrub can go on within a lifetime.
-const SLEEP_MAX: Duration = Duration::from_mins(1);
 
 fn blocks_of(file: &SealedFile) -> Result<u64> {
     file.blocks()

@@ -6,16 +6,21 @@ use redb::{ReadableDatabase, StorageBackend};
 use super::commit::RecoveryReport;
 #[cfg(feature = "testing")]
 use super::controls::Control;
-use super::disk::Disk;
+use super::create::Identity;
+use super::disk::{Disk, MemoryDisk};
 use super::error::{closed, damaged, from_database, from_transaction, poisoned};
 use super::guard::guarded;
-use super::header::Header;
+use super::header::{Header, LOG_BYTES_MIN};
 use super::headers::Opened;
+use super::kept::KeptTables;
 use super::keyring::{Credential, DataKey};
+use super::layout::Layout;
 use super::log::Log;
-use super::open::OpenOptions;
+use super::open::{OpenOptions, seal_of};
 use super::overlay::Overlay;
+use super::owner::Owner;
 use super::sealed::{Backend, SealedFile};
+use super::snapshot_key::SnapshotKey;
 use super::transaction::{ReadTransaction, WriteTransaction};
 use crate::base::sync::{Arc, Mutex, OnceLock, RwLock};
 #[cfg(any(test, feature = "testing"))]
@@ -59,6 +64,8 @@ pub(super) enum Engine {
     },
     /// A file that was closed, and has nothing to replay. redb writes nothing, not even to memory.
     Reading(redb::ReadOnlyDatabase),
+    /// No database: tables of another kind of file.
+    Kept(Arc<dyn KeptTables>),
 }
 
 impl std::fmt::Debug for Engine {
@@ -66,6 +73,7 @@ impl std::fmt::Debug for Engine {
         f.write_str(match self {
             Self::Database { .. } => "Database",
             Self::Reading(_) => "Reading",
+            Self::Kept(_) => "Kept",
         })
     }
 }
@@ -101,11 +109,13 @@ impl Engine {
         guarded(open, refused(file)).map(Self::Reading)
     }
 
-    fn begin_read(&self) -> Result<redb::ReadTransaction, redb::TransactionError> {
-        match self {
-            Self::Database { redb, .. } => redb.begin_read(),
-            Self::Reading(redb) => redb.begin_read(),
-        }
+    fn begin_read(&self) -> Result<ReadTransaction> {
+        let begin = || match self {
+            Self::Database { redb, .. } => redb.begin_read().map(ReadTransaction::Database),
+            Self::Reading(redb) => redb.begin_read().map(ReadTransaction::Database),
+            Self::Kept(tables) => Ok(ReadTransaction::Kept(tables.clone())),
+        };
+        guarded(begin, from_transaction)
     }
 }
 
@@ -143,6 +153,41 @@ impl Store {
         } else {
             Engine::over(Overlay::over(&file)?, &file, options)?
         };
+        let mut store = Self::with_engine(file, unlocked, options, engine)?;
+        (store.read_only, store.was_clean) = (read_only, was_clean);
+        Ok(store)
+    }
+
+    /// A store that reads tables which lie elsewhere. There is no file of its own beneath it.
+    pub(crate) fn over_kept(
+        tables: Arc<dyn KeptTables>,
+        (database_id, epoch): Identity,
+        key: Option<&SnapshotKey>,
+        options: &OpenOptions,
+    ) -> Result<Self> {
+        let header = Header {
+            database_id,
+            epoch,
+            ..Header::fresh(&options.random, None, LOG_BYTES_MIN)?
+        };
+        let layout = Layout::new(header.log_bytes);
+        let owner = Owner::new(Box::new(MemoryDisk::default()), options.controls);
+        let seal = seal_of(&header, None, options);
+        let file = Arc::new(SealedFile::fresh(owner, seal, layout));
+        let unlocked = Unlocked {
+            header: key.map_or(header, |key| key.header.clone()),
+            data_key: key.map(|key| key.data_key.clone()),
+            copy: 0,
+        };
+        Self::with_engine(file, unlocked, options, Engine::Kept(tables))
+    }
+
+    fn with_engine(
+        file: Arc<SealedFile>,
+        unlocked: Unlocked,
+        options: &OpenOptions,
+        engine: Engine,
+    ) -> Result<Self> {
         let life = u128::from_le_bytes(options.random.array()?);
         let log = Log::new(file.layout(), life, 0, options.controls);
         Ok(Self {
@@ -150,7 +195,7 @@ impl Store {
             log: Mutex::new(log),
             life,
             recovery: RecoveryReport::default(),
-            was_clean,
+            was_clean: true,
             file,
             unlocked: Mutex::new(unlocked),
             // What opened the file is not needed any more, and not to be found in memory.
@@ -158,7 +203,7 @@ impl Store {
                 credential: Arc::new(Credential::None),
                 ..options.clone()
             },
-            read_only,
+            read_only: true,
             failure: OnceLock::new(),
         })
     }
@@ -214,6 +259,14 @@ impl Store {
         self.read_only
     }
 
+    /// The tables that lie elsewhere, where it reads such.
+    pub(super) fn kept(&self) -> Option<Arc<dyn KeptTables>> {
+        match &*self.redb.read() {
+            Some(Engine::Kept(tables)) => Some(tables.clone()),
+            _ => None,
+        }
+    }
+
     /// Keeps the file open, and locked, until the result is dropped.
     pub(super) fn held_open(&self) -> Result<impl Sized> {
         let redb = self.redb.read();
@@ -228,7 +281,7 @@ impl Store {
         let redb = self.redb.read();
         let redb = redb.as_ref().ok_or_else(closed)?;
         self.check_damage()?;
-        guarded(|| redb.begin_read(), from_transaction).map(ReadTransaction)
+        redb.begin_read()
     }
 
     /// Begins the write transaction. The caller sees to it that there is one at a time.
@@ -299,8 +352,8 @@ impl Store {
                 || redb.close(),
                 |error| self.damage_or(|| from_database(error)),
             ),
-            Engine::Reading(redb) => {
-                drop(redb);
+            other => {
+                drop(other);
                 Ok(())
             }
         };

@@ -6,6 +6,7 @@ use redb::{AccessGuard, ReadableTable, ReadableTableMetadata};
 
 use super::error::from_storage;
 use super::guard::{guarded, guarded_each, guarded_find, guarded_then};
+use super::kept::{KeptBytes, KeptEntry, KeptRange, KeptTable};
 use super::transaction::State;
 use crate::base::sync::Ordering;
 use crate::base::{Error, Result};
@@ -30,7 +31,12 @@ pub(crate) enum ReadTable<'a, 'tx> {
 }
 
 /// A table of a read transaction, opened.
-pub(crate) struct SnapshotTable(pub(super) redb::ReadOnlyTable<Slice, Slice>);
+pub(crate) enum SnapshotTable {
+    /// Of a database.
+    Database(redb::ReadOnlyTable<Slice, Slice>),
+    /// Of a file that is written once.
+    Kept(Box<dyn KeptTable>),
+}
 
 /// A table of a write transaction. One handle at a time may have it open.
 pub(crate) struct WriteTable<'tx> {
@@ -64,6 +70,7 @@ enum Source<'a> {
     Page(AccessGuard<'a, Slice>),
     /// A page of a write transaction: gone before that ends, or redb panics in ending it.
     Lent(AccessGuard<'a, Slice>),
+    Kept(KeptBytes),
     Owned(Vec<u8>),
 }
 
@@ -77,7 +84,7 @@ impl Bytes<'_> {
     pub(crate) fn kept(self) -> Self {
         match self.0 {
             Source::Lent(guard) => Self::owned(guard.value().to_vec()),
-            Source::Page(_) | Source::Owned(_) => self,
+            Source::Page(_) | Source::Kept(_) | Source::Owned(_) => self,
         }
     }
 }
@@ -89,6 +96,7 @@ impl Deref for Bytes<'_> {
     fn deref(&self) -> &[u8] {
         match &self.0 {
             Source::Page(guard) | Source::Lent(guard) => guard.value(),
+            Source::Kept(bytes) => bytes,
             Source::Owned(bytes) => bytes,
         }
     }
@@ -111,10 +119,13 @@ impl<'a, 'tx> ReadTable<'a, 'tx> {
     pub(crate) fn get(self, key: &[u8]) -> Result<Option<Bytes<'tx>>> {
         match self {
             Self::Absent => Ok(None),
-            Self::Snapshot(table) => {
-                let get = || Ok(ReadableTable::get(&table.0, key)?.inspect(within_its_page));
+            Self::Snapshot(SnapshotTable::Database(table)) => {
+                let get = || Ok(ReadableTable::get(table, key)?.inspect(within_its_page));
                 let guard = guarded(get, from_storage)?;
                 Ok(guard.map(|guard| Bytes(Source::Page(guard))))
+            }
+            Self::Snapshot(SnapshotTable::Kept(table)) => {
+                Ok(table.get(key)?.map(|bytes| Bytes(Source::Kept(bytes))))
             }
             Self::Writing(table) => Ok(table.peek(key)?.map(|bytes| Bytes::owned(bytes.to_vec()))),
         }
@@ -141,25 +152,25 @@ impl<'a, 'tx> ReadTable<'a, 'tx> {
         }
         match self {
             Self::Absent => Ok(Range::default()),
-            Self::Snapshot(table) => {
+            Self::Snapshot(SnapshotTable::Database(table)) => {
                 let range = guarded(
-                    || ReadableTable::range::<&[u8]>(&table.0, bounds),
+                    || ReadableTable::range::<&[u8]>(table, bounds),
                     from_storage,
                 )?;
-                Ok(Range {
-                    range: Some(range),
-                    open: None,
-                })
+                Ok(Range(Entries::Pages { range, open: None }))
+            }
+            Self::Snapshot(SnapshotTable::Kept(table)) => {
+                Ok(Range(Entries::Kept(table.range(bounds)?)))
             }
             Self::Writing(table) => {
                 let range = guarded(
                     || ReadableTable::range::<&[u8]>(&table.table, bounds),
                     from_storage,
                 );
-                Ok(Range {
-                    range: Some(table.open.0.note(range)?),
+                Ok(Range(Entries::Pages {
+                    range: table.open.0.note(range)?,
                     open: Some(Open::new(table.open.0)),
-                })
+                }))
             }
         }
     }
@@ -172,12 +183,12 @@ impl<'a, 'tx> ReadTable<'a, 'tx> {
     ) -> Result<()> {
         match self {
             Self::Absent => Ok(()),
-            Self::Snapshot(table) => guarded_each(
-                || ReadableTable::lower_bound(&table.0, from),
+            Self::Snapshot(SnapshotTable::Database(table)) => guarded_each(
+                || ReadableTable::lower_bound(table, from),
                 from_storage,
                 &mut read,
             ),
-            Self::Writing(_) => {
+            Self::Snapshot(SnapshotTable::Kept(_)) | Self::Writing(_) => {
                 let mut range = self.range((from, Bound::Unbounded))?;
                 while let Some(going_on) = range.next_with(&mut read) {
                     if !going_on? {
@@ -193,7 +204,8 @@ impl<'a, 'tx> ReadTable<'a, 'tx> {
     pub(crate) fn len(self) -> Result<u64> {
         match self {
             Self::Absent => Ok(0),
-            Self::Snapshot(table) => guarded(|| table.0.len(), from_storage),
+            Self::Snapshot(SnapshotTable::Database(table)) => guarded(|| table.len(), from_storage),
+            Self::Snapshot(SnapshotTable::Kept(table)) => Ok(table.len()),
             Self::Writing(table) => {
                 let len = guarded(|| table.table.len(), from_storage);
                 table.open.0.note(len)
@@ -284,15 +296,34 @@ impl<'tx> WriteTable<'tx> {
 
 /// The entries of a table between two bounds.
 #[derive(Default)]
-pub(crate) struct Range<'a> {
-    range: Option<redb::Range<'a, Slice, Slice>>,
-    /// Of a write transaction.
-    open: Option<Open<'a>>,
+pub(crate) struct Range<'a>(Entries<'a>);
+
+#[derive(Default)]
+#[expect(
+    clippy::large_enum_variant,
+    reason = "a box would cost an allocation for each range of a database"
+)]
+enum Entries<'a> {
+    /// Nothing more comes.
+    #[default]
+    Ended,
+    Pages {
+        range: redb::Range<'a, Slice, Slice>,
+        /// Of a write transaction.
+        open: Option<Open<'a>>,
+    },
+    Kept(Box<dyn KeptRange + 'a>),
 }
 
 type Entry<'a> = Result<(Bytes<'a>, Bytes<'a>)>;
 
 type Guards<'a> = (AccessGuard<'a, Slice>, AccessGuard<'a, Slice>);
+
+/// An entry where it was found.
+enum Found<'a> {
+    Page { guards: Guards<'a>, is_lent: bool },
+    Kept(KeptEntry),
+}
 
 impl<'a> Range<'a> {
     /// Gives `read` the next entry for a moment, which costs less than keeping it.
@@ -300,9 +331,15 @@ impl<'a> Range<'a> {
         &mut self,
         read: impl FnOnce(&[u8], &[u8]) -> Result<R>,
     ) -> Option<Result<R>> {
-        self.step(redb::Range::next, |(key, value), _| {
-            read(key.value(), value.value())
-        })
+        self.step(false, |found| found.read(read))
+    }
+
+    /// The same from the other end.
+    pub(crate) fn next_back_with<R>(
+        &mut self,
+        read: impl FnOnce(&[u8], &[u8]) -> Result<R>,
+    ) -> Option<Result<R>> {
+        self.step(true, |found| found.read(read))
     }
 
     /// The next entry that is `wanted`, from the other end where `back` says so.
@@ -311,8 +348,24 @@ impl<'a> Range<'a> {
         back: bool,
         mut wanted: impl FnMut(&[u8], &[u8]) -> Result<bool>,
     ) -> Option<Entry<'a>> {
-        let range = self.range.as_mut()?;
-        let lent = self.open.is_some();
+        let (range, open) = match &mut self.0 {
+            Entries::Ended => return None,
+            Entries::Pages { range, open } => (range, open),
+            Entries::Kept(_) => {
+                let mut next = || {
+                    self.step(back, |found| {
+                        let takes = found.read(&mut wanted)?;
+                        Ok(takes.then(|| found.kept()))
+                    })
+                };
+                return loop {
+                    if let Some(found) = next()?.transpose() {
+                        break Some(found);
+                    }
+                };
+            }
+        };
+        let is_lent = open.is_some();
         let mut failed = false;
         let step = || {
             let next = if back {
@@ -329,59 +382,89 @@ impl<'a> Range<'a> {
         let found = guarded_find(step, &mut failed, |(key, value)| {
             wanted(key.value(), value.value())
         });
-        if failed || found.is_none() {
-            self.range = None;
-        }
-        if let (true, Some(open), Some(Err(error))) = (failed, &self.open, &found) {
+        if let (true, Some(open), Some(Err(error))) = (failed, open, &found) {
             open.0.note_error(error);
         }
-        found.map(|found| found.map(|guards| entry(guards, lent)))
-    }
-
-    /// The same from the other end.
-    pub(crate) fn next_back_with<R>(
-        &mut self,
-        read: impl FnOnce(&[u8], &[u8]) -> Result<R>,
-    ) -> Option<Result<R>> {
-        self.step(redb::Range::next_back, |(key, value), _| {
-            read(key.value(), value.value())
-        })
+        if failed || found.is_none() {
+            self.0 = Entries::Ended;
+        }
+        found.map(|found| found.map(|guards| Found::Page { guards, is_lent }.kept()))
     }
 
     /// After an error of redb's nothing more comes: it would give the same error for ever.
     #[inline]
     fn step<R>(
         &mut self,
-        step: impl FnOnce(
-            &mut redb::Range<'a, Slice, Slice>,
-        ) -> Option<Result<Guards<'a>, redb::StorageError>>,
-        read: impl FnOnce(Guards<'a>, bool) -> Result<R>,
+        back: bool,
+        read: impl FnOnce(Found<'a>) -> Result<R>,
     ) -> Option<Result<R>> {
-        let range = self.range.as_mut()?;
-        let lent = self.open.is_some();
         let mut given = false;
-        let result = guarded_then(
-            || {
-                let entry = step(range);
-                if let Some(Ok((key, value))) = &entry {
-                    within_its_page(key);
-                    within_its_page(value);
+        let result = match &mut self.0 {
+            Entries::Ended => return None,
+            Entries::Pages { range, open } => {
+                let is_lent = open.is_some();
+                let step = || {
+                    let entry = if back {
+                        range.next_back()
+                    } else {
+                        range.next()
+                    };
+                    if let Some(Ok((key, value))) = &entry {
+                        within_its_page(key);
+                        within_its_page(value);
+                    }
+                    entry
+                };
+                let result = guarded_then(step, from_storage, |guards| {
+                    given = true;
+                    read(Found::Page { guards, is_lent })
+                });
+                if let (false, Some(open), Some(Err(error))) = (given, open, &result) {
+                    open.0.note_error(error);
                 }
-                entry
-            },
-            from_storage,
-            |guards| {
-                given = true;
-                read(guards, lent)
-            },
-        );
-        if !given {
-            self.range = None;
-            if let (Some(open), Some(Err(error))) = (&self.open, &result) {
-                open.0.note_error(error);
+                result
             }
+            Entries::Kept(range) => {
+                let next = if back {
+                    range.next_back()
+                } else {
+                    range.next()
+                };
+                next.map(|entry| {
+                    let found = Found::Kept(entry?);
+                    given = true;
+                    read(found)
+                })
+            }
+        };
+        if !given {
+            self.0 = Entries::Ended;
         }
         result
+    }
+}
+
+impl<'a> Found<'a> {
+    #[inline]
+    fn read<R>(&self, read: impl FnOnce(&[u8], &[u8]) -> R) -> R {
+        match self {
+            Self::Page { guards, .. } => read(guards.0.value(), guards.1.value()),
+            Self::Kept((key, value)) => read(key, value),
+        }
+    }
+
+    #[inline]
+    fn kept(self) -> (Bytes<'a>, Bytes<'a>) {
+        match self {
+            Self::Page {
+                guards: (key, value),
+                is_lent,
+            } => {
+                let source = if is_lent { Source::Lent } else { Source::Page };
+                (Bytes(source(key)), Bytes(source(value)))
+            }
+            Self::Kept((key, value)) => (Bytes(Source::Kept(key)), Bytes(Source::Kept(value))),
+        }
     }
 }
 
@@ -391,24 +474,17 @@ fn within_its_page(guard: &AccessGuard<'_, Slice>) {
     let _ = guard.value();
 }
 
-fn entry((key, value): Guards<'_>, lent: bool) -> (Bytes<'_>, Bytes<'_>) {
-    let source = if lent { Source::Lent } else { Source::Page };
-    (Bytes(source(key)), Bytes(source(value)))
-}
-
 impl<'a> Iterator for Range<'a> {
     type Item = Entry<'a>;
 
     fn next(&mut self) -> Option<Self::Item> {
-        self.step(redb::Range::next, |guards, lent| Ok(entry(guards, lent)))
+        self.step(false, |found| Ok(found.kept()))
     }
 }
 
 impl DoubleEndedIterator for Range<'_> {
     fn next_back(&mut self) -> Option<Self::Item> {
-        self.step(redb::Range::next_back, |guards, lent| {
-            Ok(entry(guards, lent))
-        })
+        self.step(true, |found| Ok(found.kept()))
     }
 }
 

@@ -6,21 +6,32 @@ use super::controls::{Control, Controls};
 use super::error::{from_storage, from_table};
 use super::guard::guarded;
 use super::journal::{Journal, Part};
+use super::kept::KeptTables;
 use super::table::{SnapshotTable, WriteTable};
-use crate::base::sync::{AtomicUsize, Mutex, OnceLock, Ordering};
+use crate::base::sync::{Arc, AtomicUsize, Mutex, OnceLock, Ordering};
 use crate::base::{Error, ErrorKind, Result};
 
 type Slice = &'static [u8];
 
 /// A snapshot of the whole database.
-pub(crate) struct ReadTransaction(pub(super) redb::ReadTransaction);
+pub(crate) enum ReadTransaction {
+    Database(redb::ReadTransaction),
+    /// Of a file that is written once.
+    Kept(Arc<dyn KeptTables>),
+}
 
 impl ReadTransaction {
     /// Opens a table, `None` when the snapshot has none of that name. Costs about 0.4 us: keep it.
     pub(crate) fn open_table(&self, name: &str) -> Result<Option<SnapshotTable>> {
+        let transaction = match self {
+            Self::Database(transaction) => transaction,
+            Self::Kept(tables) => {
+                return Ok(tables.table(name)?.map(SnapshotTable::Kept));
+            }
+        };
         let definition = TableDefinition::<Slice, Slice>::new(name);
-        let open = || match self.0.open_table(definition) {
-            Ok(table) => Ok(Some(SnapshotTable(table))),
+        let open = || match transaction.open_table(definition) {
+            Ok(table) => Ok(Some(SnapshotTable::Database(table))),
             Err(redb::TableError::TableDoesNotExist(_)) => Ok(None),
             Err(error) => Err(error),
         };
@@ -29,7 +40,11 @@ impl ReadTransaction {
 
     /// The names of all tables, in their order.
     pub(crate) fn tables(&self) -> Result<Vec<String>> {
-        let handles = guarded(|| self.0.list_tables(), from_storage)?;
+        let transaction = match self {
+            Self::Database(transaction) => transaction,
+            Self::Kept(tables) => return Ok(tables.names()),
+        };
+        let handles = guarded(|| transaction.list_tables(), from_storage)?;
         let mut names: Vec<String> = handles.map(|handle| handle.name().to_owned()).collect();
         names.sort();
         Ok(names)

@@ -1,0 +1,442 @@
+//! What does a reader see in a snapshot, or in a chain of snapshots of which each builds on the one before?
+
+use std::cmp::Ordering;
+use std::fmt;
+
+use super::cache::BlockCache;
+use super::content::Summing;
+use super::format::TableEntry;
+use super::read::{InBlock, Layer, LayerRange, Said, SnapshotFile};
+use super::verify::{Order, removed_from_nothing, verify_layer};
+use crate::base::sync::Arc;
+use crate::base::{Error, ErrorKind, Result};
+use crate::store::{
+    ALL, Bounds, KeptBytes, KeptEntry, KeptRange, KeptTable, KeptTables, ReadTable,
+};
+
+/// The tables of a snapshot.
+pub(crate) struct SnapshotTables {
+    /// The one that builds on nothing first.
+    files: Vec<Arc<SnapshotFile>>,
+    newest: Arc<SnapshotFile>,
+    cache: Arc<BlockCache>,
+}
+
+impl SnapshotTables {
+    /// Puts a chain together.
+    ///
+    /// # Errors
+    /// `Invalid` where the first builds on another one, or a later one not on the one before it.
+    pub(crate) fn new(files: Vec<SnapshotFile>, cache_bytes: usize) -> Result<Self> {
+        let mut before = None;
+        for file in &files {
+            let base = file.header.base;
+            if base != before {
+                return Err(Error::new(ErrorKind::Invalid, out_of_order(base, before)));
+            }
+            before = Some(file.header.id);
+        }
+        let files: Vec<_> = files.into_iter().map(Arc::new).collect();
+        let newest = files.last().cloned();
+        Ok(Self {
+            newest: newest.ok_or_else(|| Error::invalid("a chain has at least one snapshot"))?,
+            files,
+            cache: Arc::new(BlockCache::new(cache_bytes)),
+        })
+    }
+
+    /// The files, the one that builds on nothing first.
+    pub(crate) fn files(&self) -> &[Arc<SnapshotFile>] {
+        &self.files
+    }
+
+    /// The last file of the chain, which says what there is.
+    pub(crate) fn newest(&self) -> &SnapshotFile {
+        &self.newest
+    }
+
+    /// What lies of a table in the files, the newest first.
+    pub(super) fn layers(&self, name: &str) -> Result<Vec<Layer>> {
+        let mut layers = Vec::new();
+        for (number, file) in self.files.iter().enumerate().rev() {
+            // What an earlier file has of a table that was gone in between is nothing to later ones.
+            if file.table(name).is_none() {
+                break;
+            }
+            let number = u32::try_from(number).unwrap_or(u32::MAX);
+            layers.extend(file.layer(name, number)?);
+        }
+        Ok(layers)
+    }
+
+    /// Goes through a table and verifies it: each block, that its entries are in order, and that they are what
+    /// the manifest says.
+    fn verify_table(&self, table: &TableEntry) -> Result<()> {
+        let layers = self.layers(&table.name)?;
+        if let [layer] = layers.as_slice() {
+            return verify_layer(layer, true)?.is(table);
+        }
+        let mut entries = Verified::new(&layers)?;
+        while let Some(entry) = entries.next_with(|_, _| Ok(())) {
+            entry?;
+        }
+        entries.content.finish().is(table)
+    }
+
+    /// Verifies all tables; names the first that is damaged.
+    pub(crate) fn verify(&self) -> Result<()> {
+        let mut tables = self.newest().tables().iter();
+        tables.try_for_each(|table| {
+            self.verify_table(table)
+                .map_err(|error| error.during(format!("table {:?}", table.name)))
+        })
+    }
+
+    /// Gives `fill` each table with its entries, verified as they come; behind the last of a table it is an
+    /// error where they were not what the manifest says.
+    pub(crate) fn each_table(
+        &self,
+        mut fill: impl FnMut(&str, &mut dyn Iterator<Item = Result<KeptEntry>>) -> Result<()>,
+    ) -> Result<()> {
+        for table in self.newest().tables() {
+            let mut copy = || {
+                let layers = self.layers(&table.name)?;
+                let mut entries = Verified::new(&layers)?;
+                fill(&table.name, &mut entries)?;
+                entries.content.finish().is(table)
+            };
+            copy().map_err(|error| error.during(format!("table {:?}", table.name)))?;
+        }
+        Ok(())
+    }
+}
+
+fn out_of_order(base: Option<uuid::Uuid>, before: Option<uuid::Uuid>) -> String {
+    match (base, before) {
+        (Some(base), None) => format!(
+            "it builds on snapshot {base}, which has to be opened with it: give all of them, the one that \
+             builds on nothing first"
+        ),
+        (Some(base), Some(before)) => format!(
+            "a snapshot of the chain builds on {base}, and before it comes {before}: one is missing, or \
+             they are in another order"
+        ),
+        (None, _) => "a snapshot within the chain builds on nothing: it begins another one".into(),
+    }
+}
+
+impl KeptTables for SnapshotTables {
+    fn names(&self) -> Vec<String> {
+        let tables = self.newest().tables().iter();
+        tables.map(|table| table.name.clone()).collect()
+    }
+
+    fn table(&self, name: &str) -> Result<Option<Box<dyn KeptTable>>> {
+        let Some(table) = self.newest().table(name) else {
+            return Ok(None);
+        };
+        let layers = self.layers(name)?.into_iter();
+        Ok(Some(Box::new(SnapshotTable {
+            layers: layers.map(|layer| layer.cached(&self.cache)).collect(),
+            entries: table.content.entries,
+        })))
+    }
+
+    fn problems(&self) -> Result<Vec<String>> {
+        let mut problems = Vec::new();
+        for table in self.newest().tables() {
+            match self.verify_table(table) {
+                Err(error) if error.is(ErrorKind::Corrupt) => {
+                    problems.push(format!("table {:?}: {error}", table.name));
+                }
+                verified => verified?,
+            }
+        }
+        Ok(problems)
+    }
+}
+
+impl fmt::Debug for SnapshotTables {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        let files = self.files.iter().map(|file| file.header);
+        f.debug_list().entries(files).finish()
+    }
+}
+
+/// One table of a snapshot.
+struct SnapshotTable {
+    /// The newest first.
+    layers: Vec<Layer>,
+    entries: u64,
+}
+
+impl KeptTable for SnapshotTable {
+    fn len(&self) -> u64 {
+        self.entries
+    }
+
+    fn get(&self, key: &[u8]) -> Result<Option<KeptBytes>> {
+        for layer in &self.layers {
+            match layer.get(key)? {
+                Some(Said::Value(value)) => return Ok(Some(value)),
+                Some(Said::Removed) => return Ok(None),
+                None => {}
+            }
+        }
+        Ok(None)
+    }
+
+    fn range(&self, bounds: Bounds<'_>) -> Result<Box<dyn KeptRange + '_>> {
+        Ok(match self.layers.as_slice() {
+            [layer] => Box::new(Single(layer.range(bounds)?)),
+            layers => Box::new(Both {
+                front: Merged::new(layers, bounds)?,
+                back: Merged::new(layers, bounds)?,
+                last_front: None,
+                last_back: None,
+            }),
+        })
+    }
+}
+
+/// The entries of a table that lies in one file.
+struct Single<'l>(LayerRange<'l>);
+
+impl KeptRange for Single<'_> {
+    fn next(&mut self) -> Option<Result<KeptEntry>> {
+        Some(self.0.next().transpose()?.and_then(|entry| single(&entry)))
+    }
+
+    fn next_back(&mut self) -> Option<Result<KeptEntry>> {
+        Some(
+            self.0
+                .next_back()
+                .transpose()?
+                .and_then(|entry| single(&entry)),
+        )
+    }
+}
+
+fn single(entry: &InBlock<'_>) -> Result<KeptEntry> {
+    match entry.kept() {
+        (key, Some(value)) => Ok((key, value)),
+        (_, None) => Err(removed_from_nothing()),
+    }
+}
+
+/// Entries of several files, in one direction: of each key what the newest file says.
+struct Merged<'l> {
+    /// The newest first.
+    ranges: Vec<(LayerRange<'l>, Head)>,
+}
+
+/// What comes next in a file.
+enum Head {
+    Unknown,
+    Ended,
+    Entry(KeptBytes, Option<KeptBytes>),
+}
+
+impl<'l> Merged<'l> {
+    fn new(layers: &'l [Layer], bounds: Bounds<'_>) -> Result<Self> {
+        let ranges = layers
+            .iter()
+            .map(|layer| Ok((layer.range(bounds)?, Head::Unknown)));
+        Ok(Self {
+            ranges: ranges.collect::<Result<_>>()?,
+        })
+    }
+
+    /// The next key that is there.
+    fn next(&mut self, back: bool) -> Result<Option<KeptEntry>> {
+        loop {
+            let Some((key, value)) = self.next_any(back)? else {
+                return Ok(None);
+            };
+            if let Some(value) = value {
+                return Ok(Some((key, value)));
+            }
+        }
+    }
+
+    fn next_any(&mut self, back: bool) -> Result<Option<(KeptBytes, Option<KeptBytes>)>> {
+        let mut nearest: Option<KeptBytes> = None;
+        for (range, head) in &mut self.ranges {
+            if matches!(head, Head::Unknown) {
+                let next = if back {
+                    range.next_back()?
+                } else {
+                    range.next()?
+                };
+                *head = next.map_or(Head::Ended, |entry| {
+                    let (key, value) = entry.kept();
+                    Head::Entry(key, value)
+                });
+            }
+            if let Head::Entry(key, _) = head {
+                let is_nearer = nearest.as_ref().is_none_or(|nearest| {
+                    let wanted = if back {
+                        Ordering::Greater
+                    } else {
+                        Ordering::Less
+                    };
+                    (**key).cmp(&**nearest) == wanted
+                });
+                if is_nearer {
+                    nearest = Some(key.clone());
+                }
+            }
+        }
+        let Some(nearest) = nearest else {
+            return Ok(None);
+        };
+        // All that have it go on; the first of them is the newest.
+        let mut found = None;
+        for (_, head) in &mut self.ranges {
+            if matches!(head, Head::Entry(key, _) if **key == *nearest)
+                && let Head::Entry(key, value) = std::mem::replace(head, Head::Unknown)
+            {
+                found.get_or_insert((key, value));
+            }
+        }
+        Ok(found)
+    }
+}
+
+/// Both directions. They know nothing of each other but the last keys that they gave.
+struct Both<'l> {
+    front: Merged<'l>,
+    back: Merged<'l>,
+    last_front: Option<KeptBytes>,
+    last_back: Option<KeptBytes>,
+}
+
+impl KeptRange for Both<'_> {
+    fn next(&mut self) -> Option<Result<KeptEntry>> {
+        let next = self.front.next(false).transpose()?;
+        if let Ok((key, _)) = &next {
+            if self.last_back.as_ref().is_some_and(|last| **key >= **last) {
+                return None;
+            }
+            self.last_front = Some(key.clone());
+        }
+        Some(next)
+    }
+
+    fn next_back(&mut self) -> Option<Result<KeptEntry>> {
+        let next = self.back.next(true).transpose()?;
+        if let Ok((key, _)) = &next {
+            if self.last_front.as_ref().is_some_and(|last| **key <= **last) {
+                return None;
+            }
+            self.last_back = Some(key.clone());
+        }
+        Some(next)
+    }
+}
+
+/// All entries of a table, in order, each block read and verified once, and nothing of it kept.
+struct Verified<'l> {
+    entries: Source<'l>,
+    order: Order,
+    content: Summing,
+}
+
+enum Source<'l> {
+    One(LayerRange<'l>),
+    Merged(Merged<'l>),
+}
+
+impl<'l> Verified<'l> {
+    fn new(layers: &'l [Layer]) -> Result<Self> {
+        Ok(Self {
+            entries: match layers {
+                [layer] => Source::One(layer.range(ALL)?),
+                layers => Source::Merged(Merged::new(layers, ALL)?),
+            },
+            order: Order::default(),
+            content: Summing::default(),
+        })
+    }
+
+    /// Gives `read` the next entry.
+    fn next_with<R>(&mut self, read: impl FnOnce(&[u8], &[u8]) -> Result<R>) -> Option<Result<R>> {
+        let (order, content) = (&mut self.order, &mut self.content);
+        let mut note = |key: &[u8], value: &[u8]| {
+            content.add(key, value);
+            order.next(key)
+        };
+        match &mut self.entries {
+            Source::One(range) => range.next().transpose().map(|entry| {
+                let entry = entry?;
+                let value = entry.value().ok_or_else(removed_from_nothing)?;
+                note(entry.key(), value)?;
+                read(entry.key(), value)
+            }),
+            Source::Merged(merged) => merged.next(false).transpose().map(|entry| {
+                let (key, value) = entry?;
+                note(&key, &value)?;
+                read(&key, &value)
+            }),
+        }
+    }
+}
+
+impl Iterator for Verified<'_> {
+    type Item = Result<KeptEntry>;
+
+    fn next(&mut self) -> Option<Self::Item> {
+        let owned = |bytes: &[u8]| KeptBytes::new(Arc::new(bytes.to_vec()), 0, bytes.len());
+        self.next_with(|key, value| Ok((owned(key), owned(value))))
+    }
+}
+
+/// What became of a key between two states.
+pub(super) enum Changed<'e> {
+    Same(&'e [u8], &'e [u8]),
+    /// It is new, or has another value.
+    Set(&'e [u8], &'e [u8]),
+    Removed(&'e [u8]),
+}
+
+/// Compares a table with what a snapshot has of it, in the order of the keys.
+pub(super) fn changes(
+    base: &[Layer],
+    table: ReadTable<'_, '_>,
+    mut tell: impl FnMut(Changed<'_>) -> Result<()>,
+) -> Result<()> {
+    let mut before = Merged::new(base, ALL)?;
+    let mut old = before.next(false)?;
+    let mut rows = table.range(ALL)?;
+    while let Some(told) = rows.next_with(|key, value| {
+        loop {
+            let order = match &old {
+                Some((old_key, _)) => (**old_key).cmp(key),
+                None => Ordering::Greater,
+            };
+            match (order, &old) {
+                (Ordering::Less, Some((old_key, _))) => {
+                    tell(Changed::Removed(old_key))?;
+                    old = before.next(false)?;
+                }
+                (Ordering::Equal, Some((_, old_value))) => {
+                    let is_same = **old_value == *value;
+                    old = before.next(false)?;
+                    return if is_same {
+                        tell(Changed::Same(key, value))
+                    } else {
+                        tell(Changed::Set(key, value))
+                    };
+                }
+                _ => return tell(Changed::Set(key, value)),
+            }
+        }
+    }) {
+        told?;
+    }
+    while let Some((key, _)) = &old {
+        tell(Changed::Removed(key))?;
+        old = before.next(false)?;
+    }
+    Ok(())
+}

@@ -91,6 +91,19 @@ pub fn put_raw(db: &Database, table: &str, key: &[u8], value: Option<&[u8]>) -> 
     })
 }
 
+/// All entries of all tables, one after the other.
+pub fn each_entry(db: &Database, mut each: impl FnMut(&[u8], &[u8]) -> Result<()>) -> Result<()> {
+    let tx = db.read()?;
+    for name in tx.transaction().tables()? {
+        let table = tx.transaction().existing_table(&name)?;
+        let mut rows = ReadTable::Snapshot(&table).range(ALL)?;
+        while let Some(told) = rows.next_with(&mut each) {
+            told?;
+        }
+    }
+    Ok(())
+}
+
 /// The document that lies in these bytes, whatever they are, and whether they are one.
 pub fn document_of(bytes: Vec<u8>) -> (Document<'static>, Result<()>) {
     let valid = validate(&bytes);

@@ -13,6 +13,7 @@
 //! Varints are LEB128: seven bits a byte, the least first, the high bit set on all but the last. The
 //! shortest form is the only one. These bytes are frozen.
 
+use super::varint;
 use crate::base::{Error, ErrorKind, Result};
 
 /// The envelope of one body.
@@ -44,13 +45,13 @@ impl Envelope {
             head |= EXPIRES;
         }
         out.push(head);
-        encode_varint(self.version.into(), out);
-        encode_varint(self.revision, out);
+        varint::encode(self.version.into(), out);
+        varint::encode(self.revision, out);
         if let Some(expires) = self.expires {
             out.extend_from_slice(&expires.to_le_bytes());
         }
         if let Some(bytes) = self.uncompressed {
-            encode_varint(bytes.into(), out);
+            varint::encode(bytes.into(), out);
         }
     }
 
@@ -87,30 +88,9 @@ impl Envelope {
     }
 }
 
-fn encode_varint(mut value: u64, out: &mut Vec<u8>) {
-    while value >= 0x80 {
-        out.push(value.to_le_bytes()[0] | 0x80);
-        value >>= 7;
-    }
-    out.push(value.to_le_bytes()[0]);
-}
-
 #[inline]
 fn decode_varint(input: &mut &[u8]) -> Result<u64> {
-    let (mut value, mut shift) = (0_u64, 0);
-    loop {
-        let byte = take(input)?;
-        let bits = u64::from(byte & 0x7F);
-        // The tenth byte holds one bit; and the shortest form does not end in zeros.
-        if (shift == 63 && byte > 1) || (byte == 0 && shift > 0) {
-            return Err(too_long());
-        }
-        value |= bits << shift;
-        if byte & 0x80 == 0 {
-            return Ok(value);
-        }
-        shift += 7;
-    }
+    varint::decode(input).ok_or_else(no_number)
 }
 
 #[inline]
@@ -131,8 +111,8 @@ fn cut_short() -> Error {
 }
 
 #[cold]
-fn too_long() -> Error {
-    Error::corrupt("a number in the envelope is too long")
+fn no_number() -> Error {
+    Error::corrupt("a number in the envelope is cut short, or too long")
 }
 
 #[cold]

@@ -4,3 +4,4 @@ pub(crate) mod envelope;
 pub(crate) mod key;
 pub(crate) mod timestamp;
 pub(crate) mod value;
+pub(crate) mod varint;

@@ -1,52 +1,61 @@
 //! How do the entries of a table lie in a snapshot? In blocks of some kilobytes, sorted by key, each whole by
-//! itself, so that one is read without the others and searched without being gone through.
+//! itself, so that one is read without the others.
 //!
 //! ```text
+//! count      u32, little-endian: how many entries
+//! lengths    for each entry: the length of its key, and 0 where the key was removed, else 1 + the length of
+//!            its value; each a varint (LEB128)
 //! entries    key, value, key, value, ..
-//! ends       for each entry: where its key ends (u32), where its value ends (u32), both from the start; the
-//!            highest bit of the second says that the key was removed
-//! count      u32: how many entries
 //! ```
-//! Numbers are little-endian. Keys are removed in a snapshot that builds on another one. These bytes are what is compressed and sealed (`snapshot/format.rs`).
+//! These bytes are what is compressed and sealed (`snapshot/format.rs`). Keys are removed in a snapshot that
+//! builds on another one.
+//!
+//! The lengths and the entries of all blocks of a table, each one behind the other, do not depend on where the
+//! blocks end: their checksums are those of the table.
 
 use std::cmp::Ordering;
 
 use crate::base::{Error, Result};
+use crate::codec::varint;
+use crate::store::KeptBlock;
 
 /// Says that a key was removed.
 const REMOVED: u32 = 1 << 31;
 
-/// Bytes of a block before it is full: an entry more may follow.
+/// Bytes of entries of a block before it is full: an entry more may follow.
 pub(super) const BLOCK_BYTES: usize = 16 << 10;
 
 /// A block on its way.
 #[derive(Default)]
 pub(super) struct BlockWriter {
+    lengths: Vec<u8>,
     entries: Vec<u8>,
-    ends: Vec<u8>,
     count: u32,
     first: Vec<u8>,
+}
+
+/// Appends what is said of an entry before it.
+pub(super) fn encode_lengths(out: &mut Vec<u8>, key: &[u8], value: Option<&[u8]>) {
+    varint::encode(key.len() as u64, out);
+    varint::encode(value.map_or(0, |value| 1 + value.len() as u64), out);
 }
 
 impl BlockWriter {
     /// Adds an entry, whose key is greater than those before it; without a value one that was removed.
     ///
     /// # Errors
-    /// `Limit` where a block would be larger than its numbers can say.
+    /// `Limit` where a block would be larger than a reader could tell.
     pub(super) fn add(&mut self, key: &[u8], value: Option<&[u8]>) -> Result<()> {
         if self.count == 0 {
             self.first.clear();
             self.first.extend_from_slice(key);
         }
+        encode_lengths(&mut self.lengths, key, value);
         self.entries.extend_from_slice(key);
-        let key_end = end(self.entries.len())?;
         self.entries.extend_from_slice(value.unwrap_or_default());
-        let mut value_end = end(self.entries.len())?;
-        if value.is_none() {
-            value_end |= REMOVED;
+        if self.entries.len() >= REMOVED as usize {
+            return Err(Error::limit("an entry is larger than a snapshot can hold"));
         }
-        self.ends.extend_from_slice(&key_end.to_le_bytes());
-        self.ends.extend_from_slice(&value_end.to_le_bytes());
         self.count += 1;
         Ok(())
     }
@@ -64,105 +73,87 @@ impl BlockWriter {
         (&self.first, self.count)
     }
 
-    /// Appends the block, and begins another.
-    pub(super) fn finish(&mut self, out: &mut Vec<u8>) {
-        out.append(&mut self.entries);
-        out.append(&mut self.ends);
+    /// What lies in it, as its table sums it up.
+    pub(super) fn content(&self) -> Areas<'_> {
+        Areas {
+            lengths: &self.lengths,
+            entries: &self.entries,
+        }
+    }
+
+    /// The bytes of the block; begins another.
+    pub(super) fn finish(&mut self) -> Vec<u8> {
+        let mut out = Vec::with_capacity(4 + self.lengths.len() + self.entries.len());
         out.extend_from_slice(&self.count.to_le_bytes());
+        out.append(&mut self.lengths);
+        out.append(&mut self.entries);
         self.count = 0;
+        out
     }
 }
 
-fn end(bytes: usize) -> Result<u32> {
-    let end = u32::try_from(bytes).ok().filter(|end| *end < REMOVED);
-    end.ok_or_else(|| Error::limit("an entry is larger than a snapshot can hold"))
-}
-
-/// A block, looked at. Every number in it is checked where it is used.
+/// The two parts of a block.
 #[derive(Clone, Copy)]
-pub(super) struct Block<'b> {
-    entries: &'b [u8],
-    ends: &'b [u8],
-    count: usize,
+pub(super) struct Areas<'b> {
+    pub(super) lengths: &'b [u8],
+    pub(super) entries: &'b [u8],
 }
 
-impl<'b> Block<'b> {
-    /// # Errors
-    /// `Corrupt` where it is shorter than it says.
-    pub(super) fn new(bytes: &'b [u8]) -> Result<Self> {
-        let (rest, count) = bytes.split_last_chunk::<4>().ok_or_else(cut_short)?;
-        let count = u32::from_le_bytes(*count) as usize;
-        let ends = count
-            .checked_mul(8)
-            .and_then(|ends| rest.len().checked_sub(ends));
-        let (entries, ends) = rest
-            .split_at_checked(ends.ok_or_else(cut_short)?)
-            .ok_or_else(cut_short)?;
-        Ok(Self {
-            entries,
-            ends,
-            count,
-        })
-    }
+/// Reads a block: where its entries lie, all of them within it.
+///
+/// # Errors
+/// `Corrupt` where the lengths are not those of the entries.
+pub(super) fn decode(bytes: Vec<u8>) -> Result<KeptBlock> {
+    let (start, ends) = decode_ends(&bytes).ok_or_else(cut_short)?;
+    Ok(KeptBlock { bytes, start, ends })
+}
 
-    /// How many entries there are.
-    pub(super) fn len(&self) -> usize {
-        self.count
+fn decode_ends(bytes: &[u8]) -> Option<(u32, Vec<[u32; 2]>)> {
+    let (count, mut rest) = bytes.split_first_chunk::<4>()?;
+    let count = u32::from_le_bytes(*count) as usize;
+    // Each has two bytes of lengths at least.
+    if count > rest.len() / 2 {
+        return None;
     }
-
-    /// Where an entry lies.
-    pub(super) fn spot(&self, i: usize) -> Result<Spot> {
-        let number = |at: usize| -> Option<u32> {
-            let bytes = self.ends.get(at..)?.first_chunk::<4>()?;
-            Some(u32::from_le_bytes(*bytes))
-        };
-        let start = match i.checked_sub(1) {
-            Some(before) => number(before * 8 + 4).map(|end| end & !REMOVED),
-            None => Some(0),
-        };
-        let places = start.zip(number(i * 8)).zip(number(i * 8 + 4));
-        let ((start, key_end), end) = places.ok_or_else(cut_short)?;
-        let spot = Spot {
-            start: start as usize,
-            key_end: key_end as usize,
-            end: (end & !REMOVED) as usize,
-            is_removed: end & REMOVED != 0,
-        };
-        let is_within = spot.start <= spot.key_end && spot.key_end <= spot.end;
-        if !is_within || spot.end > self.entries.len() {
-            return Err(Error::corrupt("an entry lies outside its block"));
+    let mut ends = Vec::with_capacity(count);
+    let mut end = 0_u32;
+    let mut length = || u32::try_from(varint::decode(&mut rest)?).ok();
+    for _ in 0..count {
+        let (key, value) = (length()?, length()?);
+        let key_end = end.checked_add(key)?;
+        end = key_end.checked_add(value.saturating_sub(1))?;
+        let removed = if value == 0 { REMOVED } else { 0 };
+        if end >= REMOVED {
+            return None;
         }
-        Ok(spot)
+        ends.push([key_end, end | removed]);
     }
-
-    fn key(&self, i: usize) -> Result<&'b [u8]> {
-        let spot = self.spot(i)?;
-        Ok(self
-            .entries
-            .get(spot.start..spot.key_end)
-            .unwrap_or_default())
+    if rest.len() != end as usize {
+        return None;
     }
-
-    /// Key and value of an entry; no value where the key was removed.
-    pub(super) fn entry(&self, i: usize) -> Result<(&'b [u8], Option<&'b [u8]>)> {
-        let spot = self.spot(i)?;
-        let bytes = |start, end| self.entries.get(start..end).unwrap_or_default();
-        let value = (!spot.is_removed).then(|| bytes(spot.key_end, spot.end));
-        Ok((bytes(spot.start, spot.key_end), value))
+    // The entries lie behind the lengths.
+    let start = u32::try_from(bytes.len() - rest.len()).ok()?;
+    if start.checked_add(end)? >= REMOVED {
+        return None;
     }
+    for [key_end, end] in &mut ends {
+        *key_end += start;
+        *end += start;
+    }
+    Some((start, ends))
+}
 
-    /// Which entry has that key, or before which it would have to lie.
-    pub(super) fn search(&self, key: &[u8]) -> Result<Result<usize, usize>> {
-        let (mut low, mut high) = (0, self.count);
-        while low < high {
-            let middle = low.midpoint(high);
-            match self.key(middle)?.cmp(key) {
-                Ordering::Less => low = middle + 1,
-                Ordering::Greater => high = middle,
-                Ordering::Equal => return Ok(Ok(middle)),
-            }
-        }
-        Ok(Err(low))
+#[cold]
+fn cut_short() -> Error {
+    Error::corrupt("the lengths in a block are not those of its entries")
+}
+
+/// What lies in a block, as its table sums it up.
+pub(super) fn areas(block: &KeptBlock) -> Areas<'_> {
+    let start = block.start as usize;
+    Areas {
+        lengths: block.bytes.get(4..start).unwrap_or_default(),
+        entries: block.bytes.get(start..).unwrap_or_default(),
     }
 }
 
@@ -176,9 +167,54 @@ pub(super) struct Spot {
     pub(super) is_removed: bool,
 }
 
-#[cold]
-fn cut_short() -> Error {
-    Error::corrupt("a block is shorter than it says")
+/// Where an entry lies, `None` behind the last.
+#[inline]
+pub(super) fn spot(block: &KeptBlock, i: usize) -> Option<Spot> {
+    let [key_end, end] = *block.ends.get(i)?;
+    let start = match i.checked_sub(1) {
+        Some(before) => block.ends.get(before)?[1] & !REMOVED,
+        None => block.start,
+    };
+    Some(Spot {
+        start: start as usize,
+        key_end: key_end as usize,
+        end: (end & !REMOVED) as usize,
+        is_removed: end & REMOVED != 0,
+    })
+}
+
+/// The key of an entry; empty behind the last.
+#[inline]
+pub(super) fn key(block: &KeptBlock, i: usize) -> &[u8] {
+    let spot = spot(block, i);
+    let key = spot.and_then(|spot| block.bytes.get(spot.start..spot.key_end));
+    key.unwrap_or_default()
+}
+
+/// The key of the last entry; empty where there is none.
+pub(super) fn last_key(block: &KeptBlock) -> &[u8] {
+    key(block, block.ends.len().wrapping_sub(1))
+}
+
+/// Key and value of an entry, no value where the key was removed; `None` behind the last.
+pub(super) fn entry(block: &KeptBlock, i: usize) -> Option<(&[u8], Option<&[u8]>)> {
+    let spot = spot(block, i)?;
+    let value = block.bytes.get(spot.key_end..spot.end)?;
+    Some((key(block, i), (!spot.is_removed).then_some(value)))
+}
+
+/// Which entry has that key, or before which it would have to lie.
+pub(super) fn search(block: &KeptBlock, wanted: &[u8]) -> Result<usize, usize> {
+    let (mut low, mut high) = (0, block.ends.len());
+    while low < high {
+        let middle = low.midpoint(high);
+        match key(block, middle).cmp(wanted) {
+            Ordering::Less => low = middle + 1,
+            Ordering::Greater => high = middle,
+            Ordering::Equal => return Ok(middle),
+        }
+    }
+    Err(low)
 }
 
 #[cfg(test)]
@@ -188,7 +224,6 @@ mod tests {
     use proptest::prelude::*;
 
     use super::*;
-    use crate::base::ErrorKind;
 
     type Entries = BTreeMap<Vec<u8>, Option<Vec<u8>>>;
 
@@ -197,9 +232,7 @@ mod tests {
         for (key, value) in entries {
             writer.add(key, value.as_deref()).unwrap();
         }
-        let mut out = Vec::new();
-        writer.finish(&mut out);
-        out
+        writer.finish()
     }
 
     #[test]
@@ -208,11 +241,11 @@ mod tests {
             (b"a".to_vec(), Some(b"one".to_vec())),
             (b"bc".to_vec(), Some(Vec::new())),
             (b"d".to_vec(), None),
+            (b"e".to_vec(), Some(vec![b'x'; 127])),
         ]);
-        let mut expected = b"aonebcd".to_vec();
-        for number in [1_u32, 4, 6, 6, 7, 7 | 0x8000_0000, 3] {
-            expected.extend(number.to_le_bytes());
-        }
+        let mut expected = vec![4, 0, 0, 0, 1, 4, 2, 1, 1, 0, 1, 0x80, 1];
+        expected.extend(b"aonebcde");
+        expected.extend([b'x'; 127]);
         assert_eq!(written(&entries), expected);
     }
 
@@ -220,27 +253,30 @@ mod tests {
         #[test]
         fn what_is_written_is_found(entries: Entries, other: Vec<u8>) {
             let bytes = written(&entries);
-            let block = Block::new(&bytes).unwrap();
-            prop_assert_eq!(block.len(), entries.len());
+            let block = decode(bytes.clone()).unwrap();
+            prop_assert_eq!(block.ends.len(), entries.len());
             for (i, (key, value)) in entries.iter().enumerate() {
-                prop_assert_eq!(block.entry(i).unwrap(), (key.as_slice(), value.as_deref()));
-                prop_assert_eq!(block.search(key).unwrap(), Ok(i));
+                prop_assert_eq!(entry(&block, i).unwrap(), (key.as_slice(), value.as_deref()));
+                prop_assert_eq!(search(&block, key), Ok(i));
             }
-            prop_assert!(block.entry(entries.len()).is_err());
+            prop_assert!(entry(&block, entries.len()).is_none());
             let before = entries.range(..other.clone()).count();
             let expected = if entries.contains_key(&other) { Ok(before) } else { Err(before) };
-            prop_assert_eq!(block.search(&other).unwrap(), expected);
+            prop_assert_eq!(search(&block, &other), expected);
+            let Areas { lengths, entries } = areas(&block);
+            prop_assert_eq!(&[&bytes[..4], lengths, entries].concat(), &bytes);
         }
 
         #[test]
-        fn hostile_bytes_are_an_error_or_a_block(bytes: Vec<u8>, key: Vec<u8>) {
-            let Ok(block) = Block::new(&bytes) else { return Ok(()) };
-            for i in 0..block.len().min(100) {
-                if let Err(error) = block.entry(i) {
-                    prop_assert_eq!(error.kind(), ErrorKind::Corrupt);
-                }
+        fn hostile_bytes_are_an_error_or_the_only_form_of_a_block(bytes: Vec<u8>, wanted: Vec<u8>) {
+            let Ok(block) = decode(bytes.clone()) else { return Ok(()) };
+            let mut again = BlockWriter::default();
+            for i in 0..block.ends.len() {
+                let (key, value) = entry(&block, i).unwrap();
+                again.add(key, value).unwrap();
             }
-            let _ = block.search(&key);
+            let _ = search(&block, &wanted);
+            prop_assert_eq!(again.finish(), bytes);
         }
     }
 }

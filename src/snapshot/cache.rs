@@ -4,6 +4,7 @@
 use std::collections::{HashMap, VecDeque};
 
 use crate::base::sync::{Arc, Mutex};
+use crate::store::KeptBlock;
 
 /// A file of the chain, and the number of a block in it.
 pub(super) type BlockId = (u32, u64);
@@ -26,7 +27,7 @@ struct Inner {
 
 #[derive(Debug)]
 struct Kept {
-    block: Arc<Vec<u8>>,
+    block: Arc<KeptBlock>,
     is_used: bool,
 }
 
@@ -38,7 +39,7 @@ impl BlockCache {
         }
     }
 
-    pub(super) fn get(&self, id: BlockId) -> Option<Arc<Vec<u8>>> {
+    pub(super) fn get(&self, id: BlockId) -> Option<Arc<KeptBlock>> {
         let mut inner = self.inner.lock();
         let kept = inner.blocks.get_mut(&id)?;
         kept.is_used = true;
@@ -46,8 +47,9 @@ impl BlockCache {
     }
 
     /// Keeps a block, unless it alone is more than there is room for.
-    pub(super) fn put(&self, id: BlockId, block: &Arc<Vec<u8>>) {
-        if block.len() > self.bytes_max {
+    pub(super) fn put(&self, id: BlockId, block: &Arc<KeptBlock>) {
+        let bytes = bytes_of(block);
+        if bytes > self.bytes_max {
             return;
         }
         let mut inner = self.inner.lock();
@@ -60,7 +62,7 @@ impl BlockCache {
             return;
         }
         inner.order.push_back(id);
-        inner.bytes += block.len();
+        inner.bytes += bytes;
         while inner.bytes > self.bytes_max {
             inner.drop_one();
         }
@@ -79,10 +81,15 @@ impl Inner {
             }
             _ => {
                 let dropped = self.blocks.remove(&id);
-                self.bytes -= dropped.map_or(0, |kept| kept.block.len());
+                self.bytes -= dropped.map_or(0, |kept| bytes_of(&kept.block));
             }
         }
     }
+}
+
+/// What a block takes in memory.
+fn bytes_of(block: &KeptBlock) -> usize {
+    block.bytes.len() + size_of_val(block.ends.as_slice())
 }
 
 #[cfg(test)]
@@ -92,7 +99,13 @@ mod tests {
     #[test]
     fn what_is_used_stays_and_the_bound_holds() {
         let cache = BlockCache::new(100);
-        let block = Arc::new(vec![0; 10]);
+        let of = |bytes| {
+            Arc::new(KeptBlock {
+                bytes: vec![0; bytes],
+                ..KeptBlock::default()
+            })
+        };
+        let block = of(10);
         for number in 0..1000 {
             cache.put((0, number), &block);
             assert!(cache.get((0, 0)).is_some(), "{number}");
@@ -103,7 +116,7 @@ mod tests {
         }
         assert!(cache.get((0, 1)).is_none());
         assert!(cache.get((0, 999)).is_some());
-        cache.put((1, 0), &Arc::new(vec![0; 101]));
+        cache.put((1, 0), &of(101));
         assert!(cache.get((1, 0)).is_none());
         let none = BlockCache::new(0);
         none.put((0, 0), &block);

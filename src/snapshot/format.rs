@@ -39,8 +39,9 @@
 //!
 //! INDEX      a block of entries: the first key of each block -> where it lies
 //!            (offset u64, number u64, bytes of the payload as it lies u32, entries u32)
-//! MANIFEST   JSON: the tables, each with its name; of what a reader sees there: entries, bytes, checksum; of
-//!            what this file has of it: blocks, and where the index lies
+//! MANIFEST   JSON: the tables, each with its name; of what a reader sees there: entries, their bytes, the CRC-32
+//!            of their lengths and that of keys and values; of what this file has of it: blocks, and where the
+//!            index lies
 //!
 //! A snapshot that builds on another one has the entries that are others there, and the keys that were removed
 //! since. A table that its manifest does not name is gone.
@@ -60,6 +61,7 @@
 use serde::{Deserialize, Serialize};
 use uuid::Uuid;
 
+use super::content::Content;
 use crate::base::{CommitId, Error, ErrorKind, Result};
 use crate::codec::timestamp::Timestamp;
 
@@ -279,16 +281,6 @@ pub(super) struct TableEntry {
     /// Where the index of these blocks lies; none where there are no blocks.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub(super) index: Option<Place>,
-}
-
-/// What entries come to.
-#[derive(Clone, Copy, Debug, Default, PartialEq, Eq, Serialize, Deserialize)]
-pub(super) struct Content {
-    pub(super) entries: u64,
-    /// Bytes of all keys and values.
-    pub(super) bytes: u64,
-    /// CRC-32 of all keys and values, each behind its length (u32).
-    pub(super) checksum: u32,
 }
 
 /// Appends the checksum of what is there.

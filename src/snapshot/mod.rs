@@ -1,9 +1,10 @@
 //! Floor 5: what is a backup?
 //!
 //! `format` says how a snapshot lies in its file, `block` how entries lie in a block, `seal` what makes sure of
-//! one. `write` and `pack` write, `read` reads one file, `tables` what a reader sees of one or of a chain;
+//! one. `write` and `pack` write, `read` (and `ahead` of it) one file, `tables` what a reader sees of one or of a chain;
 //! `content` is what both sum up.
 
+mod ahead;
 mod block;
 mod cache;
 mod content;

@@ -3,7 +3,8 @@
 
 use std::ops::Bound;
 
-use super::block::{Block, Spot};
+use super::ahead::Ahead;
+use super::block::{self, Spot};
 use super::cache::BlockCache;
 use super::content::Summing;
 use super::format::{
@@ -12,9 +13,9 @@ use super::format::{
 };
 use super::seal::Seal;
 use super::verify::verify_layer;
-use crate::base::sync::{Arc, OnceLock};
+use crate::base::sync::{Arc, Mutex, OnceLock};
 use crate::base::{Error, ErrorKind, Result};
-use crate::store::{Bounds, Credential, Disk, KEY_PAGE_BYTES, KeptBytes, SnapshotKey};
+use crate::store::{Bounds, Credential, Disk, KEY_PAGE_BYTES, KeptBlock, KeptBytes, SnapshotKey};
 
 /// A snapshot, its manifest verified.
 pub(crate) struct SnapshotFile {
@@ -25,6 +26,8 @@ pub(crate) struct SnapshotFile {
     /// What opened it, where it is encrypted.
     key: Option<SnapshotKey>,
     manifest: Manifest,
+    /// Those that nobody is using: making one takes longer than uncompressing a block.
+    decompressors: Mutex<Vec<zstd::bulk::Decompressor<'static>>>,
     /// Of each table, once it was read.
     indexes: Box<[OnceLock<Arc<[BlockPlace]>>]>,
     /// Where the footer begins.
@@ -109,6 +112,7 @@ impl SnapshotFile {
             seal: Seal::new(&header, cipher),
             key,
             manifest: Manifest::default(),
+            decompressors: Mutex::default(),
             indexes: Box::default(),
             end,
         };
@@ -193,7 +197,7 @@ impl SnapshotFile {
         }
         let read = || {
             let places: Arc<[BlockPlace]> = match table.index {
-                Some(index) => index_rows(&self.read(index, BlockKind::Index)?)?.into(),
+                Some(index) => index_rows(self.read(index, BlockKind::Index)?)?.into(),
                 None => Arc::default(),
             };
             if places.len() as u64 != table.blocks {
@@ -241,12 +245,23 @@ impl SnapshotFile {
         if raw > SMALL_BYTES && raw / RATIO_MAX > stored {
             return Err(Error::corrupt("it says to be larger than it can be"));
         }
-        let bytes = zstd::bulk::decompress(&payload, raw)
-            .map_err(|error| Error::corrupt("it cannot be uncompressed").because(error))?;
+        let bytes = self.decompress(&payload, raw)?;
         if bytes.len() != raw {
             return Err(Error::corrupt("it has another length than it says"));
         }
         Ok(bytes)
+    }
+
+    fn decompress(&self, payload: &[u8], raw: usize) -> Result<Vec<u8>> {
+        let failed = |error| Error::corrupt("it cannot be uncompressed").because(error);
+        let idle = self.decompressors.lock().pop();
+        let mut decompressor = match idle {
+            Some(decompressor) => decompressor,
+            None => zstd::bulk::Decompressor::new().map_err(failed)?,
+        };
+        let bytes = decompressor.decompress(payload, raw).map_err(failed);
+        self.decompressors.lock().push(decompressor);
+        bytes
     }
 }
 
@@ -258,13 +273,12 @@ fn key_page(disk: &dyn Disk) -> Result<Box<[u8; KEY_PAGE_BYTES]>> {
     Ok(page)
 }
 
-fn index_rows(raw: &[u8]) -> Result<Vec<BlockPlace>> {
-    let index = Block::new(raw)?;
+fn index_rows(raw: Vec<u8>) -> Result<Vec<BlockPlace>> {
+    let index = block::decode(raw)?;
     let damaged = || Error::corrupt("a row of an index is damaged");
     let row = |i| {
-        let (first, row) = index.entry(i)?;
-        let row: &[u8; 24] = row.unwrap_or_default().try_into().map_err(|_| damaged())?;
-        let (numbers, _) = row.as_chunks::<8>();
+        let (first, row) = block::entry(&index, i).ok_or_else(damaged)?;
+        let (numbers, _) = row.unwrap_or_default().as_chunks::<8>();
         let &[offset, number, last] = numbers else {
             return Err(damaged());
         };
@@ -280,7 +294,7 @@ fn index_rows(raw: &[u8]) -> Result<Vec<BlockPlace>> {
             entries: half(last >> 32)?,
         })
     };
-    (0..index.len()).map(row).collect()
+    (0..index.ends.len()).map(row).collect()
 }
 
 fn not_read(error: std::io::Error) -> Error {
@@ -314,22 +328,31 @@ impl Layer {
     }
 
     /// A block of entries: as many as the index says, and the first one that it says.
-    fn block(&self, i: usize) -> Result<Arc<Vec<u8>>> {
+    pub(super) fn block(&self, i: usize) -> Result<Arc<KeptBlock>> {
         let place = self.places.get(i);
         let place = place.ok_or_else(|| Error::corrupt("there is no such block"))?;
         let id = (self.number, place.place.number);
         if let Some(block) = self.cache.as_ref().and_then(|cache| cache.get(id)) {
             return Ok(block);
         }
-        let raw = self.file.read(place.place, BlockKind::Entries)?;
-        let block = Block::new(&raw)?;
-        let first = block.entry(0)?.0;
-        if block.len() != place.entries as usize || first != place.first {
-            return Err(Error::corrupt("a block is not the one that its index says"));
-        }
-        let block = Arc::new(raw);
+        let block = self.read_block(place).map_err(|error| {
+            let Place { number, offset, .. } = place.place;
+            error.during(format!("block {number} of the snapshot, at byte {offset}"))
+        })?;
+        let block = Arc::new(block);
         if let Some(cache) = &self.cache {
             cache.put(id, &block);
+        }
+        Ok(block)
+    }
+
+    fn read_block(&self, place: &BlockPlace) -> Result<KeptBlock> {
+        let block = block::decode(self.file.read_block(place.place, BlockKind::Entries)?)?;
+        let is_told = block.ends.len() == place.entries as usize
+            && !block.ends.is_empty()
+            && block::key(&block, 0) == place.first;
+        if !is_told {
+            return Err(Error::corrupt("it is not the one that the index says"));
         }
         Ok(block)
     }
@@ -348,11 +371,10 @@ impl Layer {
             return Ok(None);
         };
         let block = self.block(number)?;
-        let view = Block::new(&block)?;
-        let Ok(i) = view.search(key)? else {
+        let found = block::search(&block, key).ok();
+        let Some(spot) = found.and_then(|i| block::spot(&block, i)) else {
             return Ok(None);
         };
-        let spot = view.spot(i)?;
         Ok(Some(if spot.is_removed {
             Said::Removed
         } else {
@@ -371,7 +393,7 @@ impl Layer {
             return Ok(Position::default());
         };
         let block = self.block(number)?;
-        let entry = match Block::new(&block)?.search(key)? {
+        let entry = match block::search(&block, key) {
             Ok(i) => i + usize::from(behind),
             Err(i) => i,
         };
@@ -397,18 +419,22 @@ impl Layer {
             back,
             front_block: None,
             back_block: None,
+            ahead: None,
         })
     }
 
-    /// All entries of some of its blocks.
-    pub(super) fn range_of_blocks(&self, blocks: std::ops::Range<usize>) -> LayerRange<'_> {
-        let position = |block| Position { block, entry: 0 };
+    /// All entries, in order: the next blocks are read while the last ones are looked at.
+    pub(super) fn ahead(&self) -> LayerRange<'_> {
         LayerRange {
             layer: self,
-            front: position(blocks.start),
-            back: position(blocks.end),
+            front: Position::default(),
+            back: Position {
+                block: self.places.len(),
+                entry: 0,
+            },
             front_block: None,
             back_block: None,
+            ahead: Ahead::of(self),
         }
     }
 }
@@ -431,27 +457,33 @@ pub(super) struct LayerRange<'l> {
     layer: &'l Layer,
     front: Position,
     back: Position,
-    front_block: Option<(usize, Arc<Vec<u8>>)>,
-    back_block: Option<(usize, Arc<Vec<u8>>)>,
+    front_block: Option<Loaded>,
+    back_block: Option<Loaded>,
+    ahead: Option<Ahead>,
 }
 
+/// A block, and its number.
+type Loaded = (usize, Arc<KeptBlock>);
+
 /// An entry in its block.
+#[derive(Clone, Copy)]
 pub(super) struct InBlock<'r> {
-    block: &'r Arc<Vec<u8>>,
+    block: &'r Arc<KeptBlock>,
     spot: Spot,
 }
 
-impl InBlock<'_> {
-    pub(super) fn key(&self) -> &[u8] {
-        self.block
-            .get(self.spot.start..self.spot.key_end)
-            .unwrap_or_default()
+impl<'r> InBlock<'r> {
+    pub(super) fn key(&self) -> &'r [u8] {
+        self.bytes(self.spot.start, self.spot.key_end)
     }
 
     /// No value where the key was removed.
-    pub(super) fn value(&self) -> Option<&[u8]> {
-        let value = self.block.get(self.spot.key_end..self.spot.end);
-        (!self.spot.is_removed).then(|| value.unwrap_or_default())
+    pub(super) fn value(&self) -> Option<&'r [u8]> {
+        (!self.spot.is_removed).then(|| self.bytes(self.spot.key_end, self.spot.end))
+    }
+
+    fn bytes(&self, start: usize, end: usize) -> &'r [u8] {
+        self.block.bytes.get(start..end).unwrap_or_default()
     }
 
     pub(super) fn kept(&self) -> (KeptBytes, Option<KeptBytes>) {
@@ -473,23 +505,33 @@ impl LayerRange<'_> {
     pub(super) fn next(&mut self) -> Result<Option<InBlock<'_>>> {
         while self.front < self.back {
             let Position { block, entry } = self.front;
-            let loaded = load(self.layer, &mut self.front_block, block)?;
-            let view = Block::new(loaded)?;
-            if entry >= view.len() {
+            let loaded = load(
+                self.layer,
+                &mut self.front_block,
+                block,
+                self.ahead.as_mut(),
+            )?;
+            let Some(spot) = block::spot(loaded, entry) else {
                 self.front = Position {
                     block: block + 1,
                     entry: 0,
                 };
                 continue;
-            }
-            let spot = view.spot(entry)?;
-            self.front.entry += 1;
-            let Some((_, block)) = &self.front_block else {
-                return Ok(None);
             };
-            return Ok(Some(InBlock { block, spot }));
+            self.front.entry += 1;
+            return Ok(self
+                .front_block
+                .as_ref()
+                .map(|(_, block)| InBlock { block, spot }));
         }
         Ok(None)
+    }
+
+    /// The entry that `next` gave last.
+    pub(super) fn last_given(&self) -> Option<InBlock<'_>> {
+        let (_, block) = self.front_block.as_ref()?;
+        let spot = block::spot(block, self.front.entry.checked_sub(1)?)?;
+        Some(InBlock { block, spot })
     }
 
     pub(super) fn next_back(&mut self) -> Result<Option<InBlock<'_>>> {
@@ -498,18 +540,21 @@ impl LayerRange<'_> {
             let Some(entry) = entry.checked_sub(1) else {
                 // The front lies before it, so that there is one.
                 let block = block.saturating_sub(1);
-                let loaded = load(self.layer, &mut self.back_block, block)?;
-                let entry = Block::new(loaded)?.len();
+                let entry = load(self.layer, &mut self.back_block, block, None)?
+                    .ends
+                    .len();
                 self.back = Position { block, entry };
                 continue;
             };
-            let loaded = load(self.layer, &mut self.back_block, block)?;
-            let spot = Block::new(loaded)?.spot(entry)?;
-            self.back.entry = entry;
-            let Some((_, block)) = &self.back_block else {
-                return Ok(None);
+            let loaded = load(self.layer, &mut self.back_block, block, None)?;
+            let Some(spot) = block::spot(loaded, entry) else {
+                return Err(Error::corrupt("there is no such entry"));
             };
-            return Ok(Some(InBlock { block, spot }));
+            self.back.entry = entry;
+            return Ok(self
+                .back_block
+                .as_ref()
+                .map(|(_, block)| InBlock { block, spot }));
         }
         Ok(None)
     }
@@ -518,11 +563,16 @@ impl LayerRange<'_> {
 /// The block of that number, which may be the one that is there already.
 fn load<'b>(
     layer: &Layer,
-    loaded: &'b mut Option<(usize, Arc<Vec<u8>>)>,
+    loaded: &'b mut Option<Loaded>,
     number: usize,
-) -> Result<&'b Arc<Vec<u8>>> {
+    ahead: Option<&mut Ahead>,
+) -> Result<&'b KeptBlock> {
     if loaded.as_ref().is_none_or(|(there, _)| *there != number) {
-        *loaded = Some((number, layer.block(number)?));
+        let block = match ahead {
+            Some(ahead) => ahead.block(number)?,
+            None => layer.block(number)?,
+        };
+        *loaded = Some((number, block));
     }
     match loaded {
         Some((_, block)) => Ok(block),

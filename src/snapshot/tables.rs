@@ -56,7 +56,7 @@ impl SnapshotTables {
     }
 
     /// What lies of a table in the files, the newest first.
-    pub(super) fn layers(&self, name: &str) -> Result<Vec<Layer>> {
+    fn layers(&self, name: &str) -> Result<Vec<Layer>> {
         let mut layers = Vec::new();
         for (number, file) in self.files.iter().enumerate().rev() {
             // What an earlier file has of a table that was gone in between is nothing to later ones.
@@ -76,10 +76,8 @@ impl SnapshotTables {
         if let [layer] = layers.as_slice() {
             return verify_layer(layer, true)?.is(table);
         }
-        let mut entries = Verified::new(&layers)?;
-        while let Some(entry) = entries.next_with(|_, _| Ok(())) {
-            entry?;
-        }
+        let mut entries = Verified::new(&layers);
+        while entries.advance()? {}
         entries.content.finish().is(table)
     }
 
@@ -101,7 +99,7 @@ impl SnapshotTables {
         for table in self.newest().tables() {
             let mut copy = || {
                 let layers = self.layers(&table.name)?;
-                let mut entries = Verified::new(&layers)?;
+                let mut entries = Verified::new(&layers);
                 fill(&table.name, &mut entries)?;
                 entries.content.finish().is(table)
             };
@@ -335,50 +333,102 @@ impl KeptRange for Both<'_> {
     }
 }
 
-/// All entries of a table, in order, each block read and verified once, and nothing of it kept.
+/// All entries of a table in order, each block read once, and nothing of it kept.
+enum Walk<'l> {
+    One {
+        range: LayerRange<'l>,
+        /// Whether it stands at an entry.
+        is_at: bool,
+    },
+    Several {
+        merged: Merged<'l>,
+        at: Option<KeptEntry>,
+    },
+}
+
+impl<'l> Walk<'l> {
+    fn new(layers: &'l [Layer]) -> Self {
+        match layers {
+            [layer] => Self::One {
+                range: layer.ahead(),
+                is_at: false,
+            },
+            layers => Self::Several {
+                merged: Merged {
+                    ranges: layers
+                        .iter()
+                        .map(|layer| (layer.ahead(), Head::Unknown))
+                        .collect(),
+                },
+                at: None,
+            },
+        }
+    }
+
+    /// Goes to the next entry; whether there is one.
+    fn advance(&mut self) -> Result<bool> {
+        match self {
+            Self::One { range, is_at } => {
+                *is_at = match range.next()? {
+                    Some(entry) if entry.value().is_none() => return Err(removed_from_nothing()),
+                    entry => entry.is_some(),
+                };
+                Ok(*is_at)
+            }
+            Self::Several { merged, at } => {
+                *at = merged.next(false)?;
+                Ok(at.is_some())
+            }
+        }
+    }
+
+    /// The entry where it stands.
+    fn at(&self) -> Option<(&[u8], &[u8])> {
+        match self {
+            Self::One { range, is_at } => {
+                let entry = range.last_given().filter(|_| *is_at)?;
+                Some((entry.key(), entry.value()?))
+            }
+            Self::Several { at, .. } => at.as_ref().map(|(key, value)| (&**key, &**value)),
+        }
+    }
+
+    fn kept(&self) -> Option<KeptEntry> {
+        match self {
+            Self::One { range, is_at } => {
+                let (key, value) = range.last_given().filter(|_| *is_at)?.kept();
+                Some((key, value?))
+            }
+            Self::Several { at, .. } => at.clone(),
+        }
+    }
+}
+
+/// All entries of a table, their order verified, and summed up.
 struct Verified<'l> {
-    entries: Source<'l>,
+    walk: Walk<'l>,
     order: Order,
     content: Summing,
 }
 
-enum Source<'l> {
-    One(LayerRange<'l>),
-    Merged(Merged<'l>),
-}
-
 impl<'l> Verified<'l> {
-    fn new(layers: &'l [Layer]) -> Result<Self> {
-        Ok(Self {
-            entries: match layers {
-                [layer] => Source::One(layer.range(ALL)?),
-                layers => Source::Merged(Merged::new(layers, ALL)?),
-            },
+    fn new(layers: &'l [Layer]) -> Self {
+        Self {
+            walk: Walk::new(layers),
             order: Order::default(),
             content: Summing::default(),
-        })
+        }
     }
 
-    /// Gives `read` the next entry.
-    fn next_with<R>(&mut self, read: impl FnOnce(&[u8], &[u8]) -> Result<R>) -> Option<Result<R>> {
-        let (order, content) = (&mut self.order, &mut self.content);
-        let mut note = |key: &[u8], value: &[u8]| {
-            content.add(key, value);
-            order.next(key)
+    /// Goes to the next entry; whether there is one.
+    fn advance(&mut self) -> Result<bool> {
+        self.walk.advance()?;
+        let Some((key, value)) = self.walk.at() else {
+            return Ok(false);
         };
-        match &mut self.entries {
-            Source::One(range) => range.next().transpose().map(|entry| {
-                let entry = entry?;
-                let value = entry.value().ok_or_else(removed_from_nothing)?;
-                note(entry.key(), value)?;
-                read(entry.key(), value)
-            }),
-            Source::Merged(merged) => merged.next(false).transpose().map(|entry| {
-                let (key, value) = entry?;
-                note(&key, &value)?;
-                read(&key, &value)
-            }),
-        }
+        self.content.add(key, value);
+        self.order.next(key)?;
+        Ok(true)
     }
 }
 
@@ -386,8 +436,10 @@ impl Iterator for Verified<'_> {
     type Item = Result<KeptEntry>;
 
     fn next(&mut self) -> Option<Self::Item> {
-        let owned = |bytes: &[u8]| KeptBytes::new(Arc::new(bytes.to_vec()), 0, bytes.len());
-        self.next_with(|key, value| Ok((owned(key), owned(value))))
+        match self.advance() {
+            Ok(_) => self.walk.kept().map(Ok),
+            Err(error) => Some(Err(error)),
+        }
     }
 }
 
@@ -399,44 +451,43 @@ pub(super) enum Changed<'e> {
     Removed(&'e [u8]),
 }
 
-/// Compares a table with what a snapshot has of it, in the order of the keys.
+/// Compares a table with what a snapshot has of it, in the order of the keys. That is verified on the way.
 pub(super) fn changes(
-    base: &[Layer],
+    base: &SnapshotTables,
+    name: &str,
     table: ReadTable<'_, '_>,
     mut tell: impl FnMut(Changed<'_>) -> Result<()>,
 ) -> Result<()> {
-    let mut before = Merged::new(base, ALL)?;
-    let mut old = before.next(false)?;
+    let layers = base.layers(name)?;
+    let mut before = Verified::new(&layers);
+    before.advance()?;
     let mut rows = table.range(ALL)?;
     while let Some(told) = rows.next_with(|key, value| {
-        loop {
-            let order = match &old {
-                Some((old_key, _)) => (**old_key).cmp(key),
-                None => Ordering::Greater,
-            };
-            match (order, &old) {
-                (Ordering::Less, Some((old_key, _))) => {
-                    tell(Changed::Removed(old_key))?;
-                    old = before.next(false)?;
+        while let Some((old_key, old_value)) = before.walk.at() {
+            match old_key.cmp(key) {
+                Ordering::Less => tell(Changed::Removed(old_key))?,
+                Ordering::Equal if old_value == value => {
+                    tell(Changed::Same(key, value))?;
+                    return before.advance().map(drop);
                 }
-                (Ordering::Equal, Some((_, old_value))) => {
-                    let is_same = **old_value == *value;
-                    old = before.next(false)?;
-                    return if is_same {
-                        tell(Changed::Same(key, value))
-                    } else {
-                        tell(Changed::Set(key, value))
-                    };
+                Ordering::Equal => {
+                    tell(Changed::Set(key, value))?;
+                    return before.advance().map(drop);
                 }
-                _ => return tell(Changed::Set(key, value)),
+                Ordering::Greater => break,
             }
+            before.advance()?;
         }
+        tell(Changed::Set(key, value))
     }) {
         told?;
     }
-    while let Some((key, _)) = &old {
+    while let Some((key, _)) = before.walk.at() {
         tell(Changed::Removed(key))?;
-        old = before.next(false)?;
+        before.advance()?;
     }
-    Ok(())
+    match base.newest.table(name) {
+        Some(table) => before.content.finish().is(table),
+        None => Ok(()),
+    }
 }

@@ -3,11 +3,12 @@
 use std::ops::Range;
 use std::thread;
 
-use super::content::Summing;
-use super::format::Content;
+use super::block;
+use super::content::{Content, Summing};
 use super::read::Layer;
-use crate::base::sync::{AtomicUsize, Mutex, Ordering};
+use crate::base::sync::{Arc, AtomicUsize, Mutex, Ordering};
 use crate::base::{Error, Result};
+use crate::store::KeptBlock;
 
 /// Blocks that a thread takes at a time.
 const STEP_BLOCKS: usize = 64;
@@ -56,7 +57,7 @@ pub(super) fn verify_layer(layer: &Layer, is_whole: bool) -> Result<Content> {
         let step = step?;
         order.next(&step.first)?;
         order.last = Some(step.last);
-        content.append(&step.content);
+        content.append(step.content);
     }
     Ok(content.finish())
 }
@@ -69,24 +70,33 @@ struct Step {
 }
 
 fn go(layer: &Layer, blocks: Range<usize>, is_whole: bool) -> Result<Step> {
-    let mut entries = layer.range_of_blocks(blocks);
-    let mut order = Order::default();
     let mut content = Summing::default();
-    let mut first = None;
-    while let Some(entry) = entries.next()? {
-        order.next(entry.key())?;
-        if first.is_none() {
-            first = Some(entry.key().to_vec());
+    let mut first = Vec::new();
+    let mut last: Option<Arc<KeptBlock>> = None;
+    for number in blocks {
+        let block = layer.block(number)?;
+        let entries = block.ends.len();
+        let mut before = last.as_ref().map(|last| block::last_key(last));
+        for i in 0..entries {
+            let key = block::key(&block, i);
+            if before.is_some_and(|before| key <= before) {
+                return Err(out_of_order());
+            }
+            before = Some(key);
+            if is_whole && block::spot(&block, i).is_some_and(|spot| spot.is_removed) {
+                return Err(removed_from_nothing());
+            }
         }
-        match entry.value() {
-            Some(value) => content.add(entry.key(), value),
-            None if is_whole => return Err(removed_from_nothing()),
-            None => {}
+        if last.is_none() {
+            first = block::key(&block, 0).to_vec();
         }
+        content.add_block(entries, block::areas(&block));
+        last = Some(block);
     }
+    let last = last.map(|last| block::last_key(&last).to_vec());
     Ok(Step {
-        first: first.unwrap_or_default(),
-        last: order.last.unwrap_or_default(),
+        first,
+        last: last.unwrap_or_default(),
         content,
     })
 }
@@ -100,9 +110,7 @@ pub(super) struct Order {
 impl Order {
     pub(super) fn next(&mut self, key: &[u8]) -> Result<()> {
         match &mut self.last {
-            Some(last) if key <= last.as_slice() => {
-                return Err(Error::corrupt("the entries are in another order"));
-            }
+            Some(last) if key <= last.as_slice() => return Err(out_of_order()),
             Some(last) => {
                 last.clear();
                 last.extend_from_slice(key);
@@ -111,6 +119,10 @@ impl Order {
         }
         Ok(())
     }
+}
+
+fn out_of_order() -> Error {
+    Error::corrupt("the entries are in another order")
 }
 
 pub(super) fn removed_from_nothing() -> Error {

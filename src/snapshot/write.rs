@@ -7,7 +7,6 @@ use super::block::BlockWriter;
 use super::content::Summing;
 use super::format::{BlockKind, FOOTER_BYTES, Footer, Header, Manifest, Place, TableEntry};
 use super::pack::{Job, Packed, Packers};
-use super::read::Layer;
 use super::seal::Seal;
 use super::tables::{Changed, SnapshotTables, changes};
 use crate::base::sync::Arc;
@@ -79,7 +78,7 @@ impl<'p, W: Write> SnapshotWriter<'p, W> {
             let table = ReadTable::Snapshot(&table);
             match base {
                 None => self.whole(table)?,
-                Some(base) => self.difference(&base.layers(&name)?, table)?,
+                Some(base) => self.difference(base, &name, table)?,
             }
             self.end_table(name)?;
         }
@@ -89,17 +88,27 @@ impl<'p, W: Write> SnapshotWriter<'p, W> {
     fn whole(&mut self, table: ReadTable<'_, '_>) -> Result<()> {
         let mut rows = table.range(ALL)?;
         while let Some(added) = rows.next_with(|key, value| {
-            self.table.content.add(key, value);
             self.table.block.add(key, Some(value))?;
-            self.end_full_block()
+            if self.table.block.is_full() {
+                return self.end_whole_block();
+            }
+            Ok(())
         }) {
             added?;
         }
-        Ok(())
+        if self.table.block.is_empty() {
+            return Ok(());
+        }
+        self.end_whole_block()
     }
 
-    fn difference(&mut self, base: &[Layer], table: ReadTable<'_, '_>) -> Result<()> {
-        changes(base, table, |changed| match changed {
+    fn difference(
+        &mut self,
+        base: &SnapshotTables,
+        name: &str,
+        table: ReadTable<'_, '_>,
+    ) -> Result<()> {
+        let write = |changed: Changed<'_>| match changed {
             Changed::Same(key, value) => {
                 self.table.content.add(key, value);
                 Ok(())
@@ -113,7 +122,17 @@ impl<'p, W: Write> SnapshotWriter<'p, W> {
                 self.table.block.add(key, None)?;
                 self.end_full_block()
             }
-        })
+        };
+        changes(base, name, table, write)
+            .map_err(|error| error.during(format!("compare table {name:?}")))
+    }
+
+    /// Ends a block that has all there is between its first key and its last.
+    fn end_whole_block(&mut self) -> Result<()> {
+        let (_, count) = self.table.block.head();
+        let areas = self.table.block.content();
+        self.table.content.add_block(count as usize, areas);
+        self.end_block()
     }
 
     #[inline]
@@ -131,8 +150,7 @@ impl<'p, W: Write> SnapshotWriter<'p, W> {
         let (first, count) = self.table.block.head();
         self.table.waiting.push_back((first.to_vec(), count));
         self.table.blocks += 1;
-        let mut raw = Vec::new();
-        self.table.block.finish(&mut raw);
+        let raw = self.table.block.finish();
         self.give(BlockKind::Entries, raw)
     }
 
@@ -178,8 +196,7 @@ impl<'p, W: Write> SnapshotWriter<'p, W> {
         while self.write_next()? {}
         let mut index = None;
         if !self.table.index.is_empty() {
-            let mut raw = Vec::new();
-            self.table.index.finish(&mut raw);
+            let raw = self.table.index.finish();
             index = Some(self.write_alone(BlockKind::Index, raw)?);
         }
         let table = std::mem::take(&mut self.table);

@@ -67,17 +67,27 @@ pub(crate) trait KeptRange {
 /// Key and value.
 pub(crate) type KeptEntry = (KeptBytes, KeptBytes);
 
-/// Bytes of a block that is kept as long as they are.
+/// Entries, one behind the other.
+#[derive(Debug, Default)]
+pub(crate) struct KeptBlock {
+    pub(crate) bytes: Vec<u8>,
+    /// Where the first begins.
+    pub(crate) start: u32,
+    /// Of each entry where its key ends, and where it ends itself.
+    pub(crate) ends: Vec<[u32; 2]>,
+}
+
+/// Bytes of a block, which is kept as long as they are.
 #[derive(Clone)]
 pub(crate) struct KeptBytes {
-    block: Arc<Vec<u8>>,
+    block: Arc<KeptBlock>,
     start: usize,
     end: usize,
 }
 
 impl KeptBytes {
     /// Those between two offsets; none where they lie outside.
-    pub(crate) fn new(block: Arc<Vec<u8>>, start: usize, end: usize) -> Self {
+    pub(crate) fn new(block: Arc<KeptBlock>, start: usize, end: usize) -> Self {
         Self { block, start, end }
     }
 }
@@ -93,6 +103,9 @@ impl Deref for KeptBytes {
 
     #[inline]
     fn deref(&self) -> &[u8] {
-        self.block.get(self.start..self.end).unwrap_or_default()
+        self.block
+            .bytes
+            .get(self.start..self.end)
+            .unwrap_or_default()
     }
 }

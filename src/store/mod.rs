@@ -87,7 +87,9 @@ pub use disk::{Access, Disk, OpenError, Volume};
 pub(crate) use file::Files;
 pub(crate) use journal::Part;
 pub use kdf::KdfParameters;
-pub(crate) use kept::{KeptBytes, KeptEntry, KeptRange, KeptTable, KeptTables, open_kept};
+pub(crate) use kept::{
+    KeptBlock, KeptBytes, KeptEntry, KeptRange, KeptTable, KeptTables, open_kept,
+};
 pub(crate) use keyring::Credential;
 pub use keyring::{KeyInfo, KeyKind};
 pub use open::Verify;

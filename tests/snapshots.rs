@@ -235,3 +235,41 @@ fn what_ends_a_snapshot_leaves_nothing_behind() {
     std::fs::write(path("text"), "this is no snapshot").unwrap();
     assert_eq!(kind(Snapshot::open(path("text"))), ErrorKind::NotADatabase);
 }
+
+/// Tables with dictionaries, each level of compression, and entries that are much larger than a block.
+#[test]
+fn what_is_large_is_restored_at_each_level() {
+    let directory = Directory::new();
+    let db = builder()
+        .body_limit(8 << 20)
+        .open(directory.path("a.larder"))
+        .unwrap();
+    fill(&db, 0..6_000);
+    db.write(|tx| {
+        let mut bucket = tx.bucket("large")?;
+        // It gets more than a thousand times as small.
+        bucket.put(b"zeros", vec![0; 4 << 20])?;
+        bucket.put(b"empty", b"")?;
+        (0..20_u8).try_for_each(|i| {
+            let value: Vec<u8> = (0..100_000_u32)
+                .map(|j| (j.wrapping_mul(j) >> i) as u8)
+                .collect();
+            bucket.put(&[i], &value).map(drop)
+        })
+    })
+    .unwrap();
+    let expected = read(&db.read().unwrap());
+    let mut sizes = Vec::new();
+    for level in [0, 1, 3, 19] {
+        let path = directory.path(&format!("{level}.snapshot"));
+        let options = SnapshotOptions::new().level(level);
+        sizes.push(db.snapshot_with(&path, options).unwrap().bytes);
+        let snapshot = open(&path);
+        snapshot.verify(SnapshotDepth::Restore).unwrap();
+        let tx = snapshot.read().unwrap();
+        assert_eq!(read(&tx), expected);
+        let zeros = tx.bucket("large").unwrap().get(b"zeros").unwrap().unwrap();
+        assert!(zeros.len() == 4 << 20 && zeros.iter().all(|byte| *byte == 0));
+    }
+    assert!(sizes.is_sorted_by(|a, b| a > b), "{sizes:?}");
+}

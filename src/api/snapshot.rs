@@ -48,9 +48,9 @@ impl<'p> SnapshotOptions<'p> {
         Self::default()
     }
 
-    /// zstd's level, 3 unless set: 1 is the fastest, 19 the smallest.
+    /// zstd's level, 3 unless set: from 1, the fastest, to 19, the smallest; or 0, which does not compress.
     pub fn level(mut self, level: i32) -> Self {
-        self.level = Some(level.clamp(1, 19));
+        self.level = Some(level.clamp(0, 19));
         self
     }
 

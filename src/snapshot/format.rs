@@ -4,8 +4,8 @@
 //! ```text
 //! header     128 bytes, below
 //! key page   4096 bytes, where it is encrypted: what opens it (`store/header.rs`, `store/snapshot_key.rs`)
-//! blocks     one behind the other, numbered from 0: of each table its entries (`snapshot/block.rs`), then
-//!            one that is its index, where it has entries; last the manifest
+//! blocks     one behind the other, numbered from 0: of each table a dictionary, where it has one; its entries
+//!            (`snapshot/block.rs`); one that is its index, where it has entries; last the manifest
 //! footer     64 bytes, below
 //!
 //! HEADER
@@ -28,8 +28,9 @@
 //! BLOCK
 //! 0       4     bytes of the payload as it lies
 //! 4       4     bytes of the payload before compression, 0 where it is not compressed
-//! 8       1     what it is: 1 entries, 2 an index, 3 the manifest
-//! 9       ..    payload; where it is compressed, one zstd frame (RFC 8878)
+//! 8       1     what it is: 1 entries, 2 an index, 3 the manifest, 4 a dictionary
+//! 9       ..    payload; where it is compressed, one zstd frame (RFC 8878): entries with the dictionary of their
+//!               table, where it has one
 //! ..      4     seal 0: CRC-32 of: id of the snapshot, number of the block (u64), the 9 bytes, payload
 //!         16    seal 1: the tag; cipher and key are those of the key page, the nonce is the number (24 bytes),
 //!               the associated data "larder snapshot block v1", header, the 9 bytes
@@ -41,7 +42,7 @@
 //!            (offset u64, number u64, bytes of the payload as it lies u32, entries u32)
 //! MANIFEST   JSON: the tables, each with its name; of what a reader sees there: entries, their bytes, the CRC-32
 //!            of their lengths and that of keys and values; of what this file has of it: blocks, and where the
-//!            index lies
+//!            index and the dictionary lie
 //!
 //! A snapshot that builds on another one has the entries that are others there, and the keys that were removed
 //! since. A table that its manifest does not name is gone.
@@ -214,6 +215,7 @@ pub(super) enum BlockKind {
     Entries = 1,
     Index = 2,
     Manifest = 3,
+    Dictionary = 4,
 }
 
 /// What stands before a block's payload.
@@ -256,6 +258,7 @@ impl BlockHead {
                 [1] => BlockKind::Entries,
                 [2] => BlockKind::Index,
                 [3] => BlockKind::Manifest,
+                [4] => BlockKind::Dictionary,
                 [kind] => return Err(Error::corrupt(format!("there is no block of kind {kind}"))),
             },
         })
@@ -281,6 +284,9 @@ pub(super) struct TableEntry {
     /// Where the index of these blocks lies; none where there are no blocks.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub(super) index: Option<Place>,
+    /// What its blocks are compressed with.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub(super) dictionary: Option<Place>,
 }
 
 /// Appends the checksum of what is there.

@@ -1,13 +1,14 @@
 //! Floor 5: what is a backup?
 //!
 //! `format` says how a snapshot lies in its file, `block` how entries lie in a block, `seal` what makes sure of
-//! one. `write` and `pack` write, `read` (and `ahead` of it) one file, `tables` what a reader sees of one or of a chain;
+//! one. `write`, `pack` and `dictionary` write, `read` (and `ahead` of it) one file, `tables` what a reader sees of one or of a chain;
 //! `content` is what both sum up.
 
 mod ahead;
 mod block;
 mod cache;
 mod content;
+mod dictionary;
 mod format;
 mod pack;
 mod read;

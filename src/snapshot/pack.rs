@@ -9,11 +9,16 @@ use super::seal::Seal;
 use crate::base::sync::Arc;
 use crate::base::{Error, ErrorKind, Result};
 
+/// The level of what is not compressed.
+pub(super) const STORED: i32 = 0;
+
 /// A block before it is packed.
 pub(super) struct Job {
     pub(super) number: u64,
     pub(super) kind: BlockKind,
     pub(super) raw: Vec<u8>,
+    /// What it is compressed with; empty: nothing.
+    pub(super) dictionary: Arc<Vec<u8>>,
 }
 
 /// A block as it lies in the file.
@@ -26,24 +31,51 @@ pub(super) struct Packed {
 
 /// Packs blocks, one after the other.
 struct Packer {
+    level: i32,
     compressor: zstd::bulk::Compressor<'static>,
+    /// What the compressor has.
+    dictionary: Arc<Vec<u8>>,
     seal: Arc<Seal>,
 }
 
 impl Packer {
     fn new(level: i32, seal: Arc<Seal>) -> Result<Self> {
         let compressor = zstd::bulk::Compressor::new(level).map_err(not_compressed)?;
-        Ok(Self { compressor, seal })
+        Ok(Self {
+            level,
+            compressor,
+            dictionary: Arc::default(),
+            seal,
+        })
+    }
+
+    /// Takes up a dictionary.
+    fn learn(&mut self, dictionary: &Arc<Vec<u8>>) -> Result<()> {
+        if Arc::ptr_eq(&self.dictionary, dictionary)
+            || self.dictionary.is_empty() && dictionary.is_empty()
+        {
+            return Ok(());
+        }
+        self.compressor
+            .set_dictionary(self.level, dictionary)
+            .map_err(not_compressed)?;
+        self.dictionary = dictionary.clone();
+        Ok(())
     }
 
     /// Compresses where that makes it smaller, and seals.
     fn pack(&mut self, job: &Job) -> Result<Packed> {
+        self.learn(&job.dictionary)?;
         let raw = job.raw.as_slice();
-        let mut compressed = Vec::with_capacity(zstd::zstd_safe::compress_bound(raw.len()));
-        self.compressor
-            .compress_to_buffer(raw, &mut compressed)
-            .map_err(not_compressed)?;
-        let pays = compressed.len() < raw.len()
+        let mut compressed = Vec::new();
+        if self.level != STORED {
+            compressed.reserve(zstd::zstd_safe::compress_bound(raw.len()));
+            self.compressor
+                .compress_to_buffer(raw, &mut compressed)
+                .map_err(not_compressed)?;
+        }
+        let pays = !compressed.is_empty()
+            && compressed.len() < raw.len()
             && (raw.len() <= SMALL_BYTES || raw.len() / RATIO_MAX <= compressed.len());
         let size = |bytes: usize| {
             u32::try_from(bytes)

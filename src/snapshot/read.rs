@@ -26,12 +26,18 @@ pub(crate) struct SnapshotFile {
     /// What opened it, where it is encrypted.
     key: Option<SnapshotKey>,
     manifest: Manifest,
-    /// Those that nobody is using: making one takes longer than uncompressing a block.
-    decompressors: Mutex<Vec<zstd::bulk::Decompressor<'static>>>,
+    /// Of what has no dictionary.
+    decompressors: Decompressors,
     /// Of each table, once it was read.
-    indexes: Box<[OnceLock<Arc<[BlockPlace]>>]>,
+    indexes: Box<[OnceLock<Arc<Index>>]>,
     /// Where the footer begins.
     end: u64,
+}
+
+/// Where the blocks of one table lie, and what uncompresses them.
+struct Index {
+    places: Vec<BlockPlace>,
+    decompressors: Decompressors,
 }
 
 /// Where one block of entries lies.
@@ -112,7 +118,7 @@ impl SnapshotFile {
             seal: Seal::new(&header, cipher),
             key,
             manifest: Manifest::default(),
-            decompressors: Mutex::default(),
+            decompressors: Decompressors::default(),
             indexes: Box::default(),
             end,
         };
@@ -176,52 +182,67 @@ impl SnapshotFile {
         let Some(table) = self.number_of(name) else {
             return Ok(None);
         };
-        let places = self.places(table)?;
-        Ok((!places.is_empty()).then(|| Layer {
+        let index = self.index(table)?;
+        Ok((!index.places.is_empty()).then(|| Layer {
             file: self.clone(),
             number,
-            places,
+            index,
             cache: None,
         }))
     }
 
-    /// Where the blocks of a table lie.
-    fn places(&self, number: usize) -> Result<Arc<[BlockPlace]>> {
+    fn index(&self, number: usize) -> Result<Arc<Index>> {
         let (Some(table), Some(cell)) =
             (self.manifest.tables.get(number), self.indexes.get(number))
         else {
-            return Ok(Arc::default());
+            return Err(Error::corrupt("there is no such table"));
         };
-        if let Some(places) = cell.get() {
-            return Ok(places.clone());
+        if let Some(index) = cell.get() {
+            return Ok(index.clone());
         }
-        let read = || {
-            let places: Arc<[BlockPlace]> = match table.index {
-                Some(index) => index_rows(self.read(index, BlockKind::Index)?)?.into(),
-                None => Arc::default(),
-            };
-            if places.len() as u64 != table.blocks {
-                return Err(Error::corrupt(
-                    "the index has not the blocks that the manifest says",
-                ));
-            }
-            Ok(places)
+        let index = self
+            .read_index(table)
+            .map_err(|error| error.during(format!("table {:?}", table.name)))?;
+        Ok(cell.get_or_init(|| Arc::new(index)).clone())
+    }
+
+    fn read_index(&self, table: &TableEntry) -> Result<Index> {
+        let places = match table.index {
+            Some(index) => index_rows(self.read(index, BlockKind::Index)?)?,
+            None => Vec::new(),
         };
-        let places = read().map_err(|error| error.during(format!("table {:?}", table.name)))?;
-        Ok(cell.get_or_init(|| places).clone())
+        if places.len() as u64 != table.blocks {
+            return Err(Error::corrupt(
+                "the index has not the blocks that the manifest says",
+            ));
+        }
+        let dictionary = match table.dictionary {
+            Some(dictionary) => self.read(dictionary, BlockKind::Dictionary)?,
+            None => Vec::new(),
+        };
+        Ok(Index {
+            places,
+            decompressors: Decompressors::with(dictionary),
+        })
     }
 
     /// The payload of a block as it was before compression.
     fn read(&self, place: Place, kind: BlockKind) -> Result<Vec<u8>> {
-        self.read_block(place, kind).map_err(|error| {
-            error.during(format!(
-                "block {} of the snapshot, at byte {}",
-                place.number, place.offset
-            ))
-        })
+        self.read_block(place, kind, &self.decompressors)
+            .map_err(|error| {
+                error.during(format!(
+                    "block {} of the snapshot, at byte {}",
+                    place.number, place.offset
+                ))
+            })
     }
 
-    fn read_block(&self, place: Place, kind: BlockKind) -> Result<Vec<u8>> {
+    fn read_block(
+        &self,
+        place: Place,
+        kind: BlockKind,
+        decompressors: &Decompressors,
+    ) -> Result<Vec<u8>> {
         let stored = place.stored as usize;
         let length = BLOCK_HEAD_BYTES + stored + self.seal.bytes();
         let end = place.offset.checked_add(length as u64);
@@ -245,22 +266,39 @@ impl SnapshotFile {
         if raw > SMALL_BYTES && raw / RATIO_MAX > stored {
             return Err(Error::corrupt("it says to be larger than it can be"));
         }
-        let bytes = self.decompress(&payload, raw)?;
+        let bytes = decompressors.decompress(&payload, raw)?;
         if bytes.len() != raw {
             return Err(Error::corrupt("it has another length than it says"));
         }
         Ok(bytes)
     }
+}
+
+/// What uncompresses blocks that were compressed with one dictionary, or none. Those that nobody is using are
+/// kept: making one takes longer than uncompressing a block.
+#[derive(Default)]
+struct Decompressors {
+    dictionary: Vec<u8>,
+    idle: Mutex<Vec<zstd::bulk::Decompressor<'static>>>,
+}
+
+impl Decompressors {
+    fn with(dictionary: Vec<u8>) -> Self {
+        Self {
+            dictionary,
+            idle: Mutex::default(),
+        }
+    }
 
     fn decompress(&self, payload: &[u8], raw: usize) -> Result<Vec<u8>> {
         let failed = |error| Error::corrupt("it cannot be uncompressed").because(error);
-        let idle = self.decompressors.lock().pop();
+        let idle = self.idle.lock().pop();
         let mut decompressor = match idle {
             Some(decompressor) => decompressor,
-            None => zstd::bulk::Decompressor::new().map_err(failed)?,
+            None => zstd::bulk::Decompressor::with_dictionary(&self.dictionary).map_err(failed)?,
         };
         let bytes = decompressor.decompress(payload, raw).map_err(failed);
-        self.decompressors.lock().push(decompressor);
+        self.idle.lock().push(decompressor);
         bytes
     }
 }
@@ -312,7 +350,7 @@ pub(super) struct Layer {
     file: Arc<SnapshotFile>,
     /// Of the file in its chain.
     number: u32,
-    places: Arc<[BlockPlace]>,
+    index: Arc<Index>,
     /// Keeps the blocks that are read.
     cache: Option<Arc<BlockCache>>,
 }
@@ -324,12 +362,12 @@ impl Layer {
     }
 
     pub(super) fn blocks(&self) -> usize {
-        self.places.len()
+        self.index.places.len()
     }
 
     /// A block of entries: as many as the index says, and the first one that it says.
     pub(super) fn block(&self, i: usize) -> Result<Arc<KeptBlock>> {
-        let place = self.places.get(i);
+        let place = self.index.places.get(i);
         let place = place.ok_or_else(|| Error::corrupt("there is no such block"))?;
         let id = (self.number, place.place.number);
         if let Some(block) = self.cache.as_ref().and_then(|cache| cache.get(id)) {
@@ -347,7 +385,11 @@ impl Layer {
     }
 
     fn read_block(&self, place: &BlockPlace) -> Result<KeptBlock> {
-        let block = block::decode(self.file.read_block(place.place, BlockKind::Entries)?)?;
+        let decompressors = &self.index.decompressors;
+        let raw = self
+            .file
+            .read_block(place.place, BlockKind::Entries, decompressors)?;
+        let block = block::decode(raw)?;
         let is_told = block.ends.len() == place.entries as usize
             && !block.ends.is_empty()
             && block::key(&block, 0) == place.first;
@@ -360,6 +402,7 @@ impl Layer {
     /// The block that a key would lie in.
     fn block_of(&self, key: &[u8]) -> Option<usize> {
         let behind = self
+            .index
             .places
             .partition_point(|place| place.first.as_slice() <= key);
         behind.checked_sub(1)
@@ -406,7 +449,7 @@ impl Layer {
     pub(super) fn range(&self, (lower, upper): Bounds<'_>) -> Result<LayerRange<'_>> {
         let back = match upper {
             Bound::Unbounded => Position {
-                block: self.places.len(),
+                block: self.index.places.len(),
                 entry: 0,
             },
             // Behind it, where it is included.
@@ -429,7 +472,7 @@ impl Layer {
             layer: self,
             front: Position::default(),
             back: Position {
-                block: self.places.len(),
+                block: self.index.places.len(),
                 entry: 0,
             },
             front_block: None,

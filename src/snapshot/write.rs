@@ -5,6 +5,7 @@ use std::io::Write;
 
 use super::block::BlockWriter;
 use super::content::Summing;
+use super::dictionary::dictionary;
 use super::format::{BlockKind, FOOTER_BYTES, Footer, Header, Manifest, Place, TableEntry};
 use super::pack::{Job, Packed, Packers};
 use super::seal::Seal;
@@ -17,6 +18,7 @@ use crate::store::{ALL, ReadTable, ReadTransaction, SnapshotKey};
 pub(crate) struct SnapshotWriter<'p, W> {
     out: W,
     header: Header,
+    level: i32,
     packers: Packers,
     /// Bytes written.
     offset: u64,
@@ -34,6 +36,8 @@ struct Table {
     index: BlockWriter,
     content: Summing,
     blocks: u64,
+    /// Where it lies, and what it is.
+    dictionary: Option<(Place, Arc<Vec<u8>>)>,
     /// First key and number of entries of the blocks that are not written yet.
     waiting: VecDeque<(Vec<u8>, u32)>,
 }
@@ -58,6 +62,7 @@ impl<'p, W: Write> SnapshotWriter<'p, W> {
         Ok(Self {
             out,
             header: *header,
+            level,
             packers: Packers::new(level, Arc::new(seal))?,
             offset,
             number: 0,
@@ -77,10 +82,23 @@ impl<'p, W: Write> SnapshotWriter<'p, W> {
             let table = from.existing_table(&name)?;
             let table = ReadTable::Snapshot(&table);
             match base {
-                None => self.whole(table)?,
+                None => {
+                    self.learn(table)?;
+                    self.whole(table)?;
+                }
                 Some(base) => self.difference(base, &name, table)?,
             }
             self.end_table(name)?;
+        }
+        Ok(())
+    }
+
+    /// Trains a dictionary for the blocks of a table, and writes it, where that pays.
+    fn learn(&mut self, table: ReadTable<'_, '_>) -> Result<()> {
+        let dictionary = dictionary(table, self.level)?;
+        if !dictionary.is_empty() {
+            let place = self.write_alone(BlockKind::Dictionary, dictionary.clone())?;
+            self.table.dictionary = Some((place, Arc::new(dictionary)));
         }
         Ok(())
     }
@@ -157,7 +175,16 @@ impl<'p, W: Write> SnapshotWriter<'p, W> {
     fn give(&mut self, kind: BlockKind, raw: Vec<u8>) -> Result<()> {
         let number = self.number;
         self.number += 1;
-        self.packers.give(Job { number, kind, raw })
+        let dictionary = match &self.table.dictionary {
+            Some((_, dictionary)) if kind == BlockKind::Entries => dictionary.clone(),
+            _ => Arc::default(),
+        };
+        self.packers.give(Job {
+            number,
+            kind,
+            raw,
+            dictionary,
+        })
     }
 
     /// Writes the next block of entries that is packed; whether there was one.
@@ -205,6 +232,7 @@ impl<'p, W: Write> SnapshotWriter<'p, W> {
             content: table.content.finish(),
             blocks: table.blocks,
             index,
+            dictionary: table.dictionary.map(|(place, _)| place),
         });
         Ok(())
     }

@@ -3,7 +3,7 @@
 //! `cargo bench --manifest-path benches/peers/Cargo.toml --bench snapshot` prints, in one run over 1,000,000
 //! records of about 250 bytes with three indexes (`-- RECORDS` for another number):
 //!
-//! - a snapshot, its verification included, against SQLite's `VACUUM INTO`, and against compressing all entries
+//! - a snapshot, its verification included, at level 3 and not compressed, against SQLite's `VACUUM INTO`, and against compressing all entries
 //!   of the same tables by hand as one stream with the same level of zstd, and as blocks of 16 KiB;
 //! - restoring it against inserting the records, 10,000 a transaction;
 //! - reading records in no order from the database, and from the snapshot with its blocks in memory or not;
@@ -147,9 +147,9 @@ fn fill_sqlite(path: &Path, records: u64) -> Result<Connection> {
 
 fn whole(db: &Database, sqlite: &Connection, path: &dyn Fn(&str) -> PathBuf) -> Result<()> {
     let (mut snapshot, mut vacuum, mut stream, mut blocks) = (vec![], vec![], vec![], vec![]);
-    let mut unverified = vec![];
+    let (mut unverified, mut stored) = (vec![], vec![]);
     for _ in 0..ROUNDS {
-        for name in ["snapshot", "pipe", "vacuum", "stream", "blocks"] {
+        for name in ["snapshot", "pipe", "stored", "vacuum", "stream", "blocks"] {
             let _ = std::fs::remove_file(path(name));
         }
         snapshot.push(time(|| Ok(db.snapshot_to(path("snapshot"))?))?);
@@ -158,6 +158,8 @@ fn whole(db: &Database, sqlite: &Connection, path: &dyn Fn(&str) -> PathBuf) -> 
             db.snapshot_into(BufWriter::with_capacity(1 << 20, &file), SnapshotOptions::new())?;
             Ok(file.sync_data()?)
         })?);
+        let not_compressed = SnapshotOptions::new().level(0);
+        stored.push(time(|| Ok(db.snapshot_with(path("stored"), not_compressed)?))?);
         vacuum.push(time(|| {
             sqlite.execute("VACUUM INTO ?1", [path("vacuum").to_str()])?;
             Ok(File::open(path("vacuum"))?.sync_data()?)
@@ -176,6 +178,7 @@ fn whole(db: &Database, sqlite: &Connection, path: &dyn Fn(&str) -> PathBuf) -> 
         );
     };
     line("down a pipe, not verified", median(unverified), "pipe");
+    line("not compressed (level 0)", median(stored), "stored");
     line("VACUUM INTO", median(vacuum), "vacuum");
     line("by hand, one stream, zstd 3", median(stream), "stream");
     line("by hand, blocks of 16 KiB, zstd 3", median(blocks), "blocks");

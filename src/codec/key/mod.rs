@@ -13,6 +13,7 @@
 //! `Option` and nothing else. A program without the Rust type (driven by a schema) writes the same
 //! bytes with the functions of these modules.
 
+mod between;
 mod borrowed;
 pub(crate) mod compound;
 pub(crate) mod document;
@@ -27,6 +28,7 @@ pub(crate) mod reverse;
 pub(crate) mod scratch;
 pub(crate) mod text;
 
+pub(crate) use between::between;
 pub use document_key::DocumentKey;
 pub use prefix::{KeyPrefix, Starting};
 pub use range::KeyRange;

@@ -158,7 +158,7 @@ impl Store {
         let from = self.begin_read()?;
         let writing = to.begin_write()?;
         copy_tables(&from, &writing)?;
-        to.commit_durably(writing)?;
+        to.commit_durably(writing).map_err(without_outcome)?;
         to.close()
     }
 
@@ -368,6 +368,18 @@ fn bytes_of(file: &SealedFile) -> Result<u64> {
 
 fn not_written(error: io::Error) -> Error {
     from_io(error, "the new file cannot be written")
+}
+
+/// The error of a commit to a file that nobody will ask.
+fn without_outcome(error: Error) -> Error {
+    let source =
+        std::error::Error::source(&error).and_then(|source| source.downcast_ref::<Error>());
+    match source {
+        Some(source) if error.is(ErrorKind::OutcomeUnknown) => {
+            Error::new(source.kind(), "the new file cannot be written").because(source.to_string())
+        }
+        _ => error,
+    }
 }
 
 fn moved(home: &Path) -> Error {

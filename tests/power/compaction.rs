@@ -131,6 +131,9 @@ impl<'s> Run<'s> {
             return Ok(false);
         }
         let undisturbed = !self.volume.is_disturbed();
+        if undisturbed {
+            self.volume.fail_no_more();
+        }
         match compacted {
             Ok(_) => {
                 tally.add(NEW);

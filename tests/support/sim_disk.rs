@@ -654,6 +654,11 @@ impl SimVolume {
         self.world().failures.push(failure);
     }
 
+    /// What has not failed yet will not.
+    pub fn fail_no_more(&self) {
+        self.world().failures.clear();
+    }
+
     /// Whether the process was killed or one of its calls failed.
     pub fn is_disturbed(&self) -> bool {
         let world = self.world();

@@ -9,7 +9,8 @@ use crate::store::{ReadTransaction, SnapshotTable};
 
 /// A snapshot of the whole database, released when it is dropped.
 ///
-/// Readers wait for nobody and nobody waits for them, [`compact`](crate::Database::compact) excepted. Pages that a snapshot sees are not reused
+/// Readers wait for nobody and nobody waits for them; only [`compact`](crate::Database::compact) waits for
+/// those that are alive, and keeps others out for a moment. Pages that a snapshot sees are not reused
 /// while it lives: a long-lived one makes the file grow with every commit
 /// ([`Database::readers`](crate::Database::readers) tells of it).
 pub struct ReadTx {

@@ -58,9 +58,14 @@ impl Readers {
     /// # Errors
     /// [`Busy`](ErrorKind::Busy) when that ran out.
     pub(super) fn outlast(&self, patience: &mut Duration) -> Result<()> {
+        let end = self.state.lock().next;
+        self.outlast_before(end, patience)
+    }
+
+    /// The same for those whose number is less.
+    fn outlast_before(&self, end: u64, patience: &mut Duration) -> Result<()> {
         let begin = clock::instant();
         let mut state = self.state.lock();
-        let end = state.next;
         while state.alive.range(..end).next().is_some() {
             let Some(left) = left(*patience, begin) else {
                 return Err(state.busy());
@@ -147,7 +152,8 @@ mod tests {
         assert_eq!(error.kind(), ErrorKind::Busy);
         let waiting = {
             let readers = readers.clone();
-            thread::spawn(move || readers.outlast(&mut { LONG }).is_ok())
+            let later = second + 1;
+            thread::spawn(move || readers.outlast_before(later, &mut { LONG }).is_ok())
         };
         readers.leave(second);
         // One that begins later is not waited for.

@@ -2,13 +2,16 @@
 //! interrupted? What lies beside it is never needed.
 
 use std::path::{Path, PathBuf};
+use std::sync::{Arc, Mutex};
+use std::time::Duration;
 
 use larder::testing::{CipherKind, Controls};
-use larder::{Database, ErrorKind};
+use larder::{Database, ErrorKind, ReadTx};
 
 use super::history::{Action, Base, Script, empty_base, plain, play};
 use super::oracle::{
-    PATH, Setup, State, Step, Transaction, apply, catching, check_image, sound_state_of, state_of,
+    PATH, Setup, State, Step, Transaction, apply, catching, check_image, read_snapshot,
+    sound_state_of, state_of,
 };
 use super::sim_disk::{Call, Failure, How, Image, Rng, SimVolume, Tally};
 
@@ -364,6 +367,36 @@ fn an_interrupted_compaction_leaves_the_old_file_or_the_new_one() {
         "EIO on rename",
         "EIO on sync of a directory",
     ]);
+}
+
+#[test]
+fn a_reader_that_begins_while_the_new_file_is_written_keeps_the_old_one_in_use() {
+    let setup = Setup::default();
+    let base = base(&setup).unwrap();
+    let mut run = Run::new(&setup, &base, 1).unwrap();
+    let db = run.db.clone().unwrap();
+    db.checkpoint().unwrap();
+    let reader: Arc<Mutex<Option<ReadTx>>> = Arc::default();
+    let (slot, own) = (reader.clone(), db.clone());
+    run.volume.at_sync(move |_| {
+        let mut slot = slot.lock().unwrap();
+        // Only the first time: while the files are swapped it would wait for itself.
+        if slot.is_none() {
+            *slot = Some(own.read().unwrap());
+        }
+    });
+    let error = db.compact_timeout(Duration::from_millis(20)).unwrap_err();
+    assert!(error.is(ErrorKind::Busy), "{error}");
+    run.volume.at_sync(|_| {});
+    assert_eq!(run.volume.names(), [PathBuf::from(PATH)]);
+    let seen = read_snapshot(&reader.lock().unwrap().take().unwrap());
+    let expected = &run.states[run.last()];
+    assert_eq!(seen.unwrap().unwrap().specimens, expected.specimens);
+    run.write(4, false).unwrap();
+    db.compact_timeout(Duration::ZERO).unwrap();
+    run.write(5, false).unwrap();
+    let last = run.last();
+    sound_state_of(&db, &setup, &run.states, &[last]).unwrap();
 }
 
 /// What goes wrong with the new file is no reason to give up the old one.

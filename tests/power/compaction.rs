@@ -15,8 +15,8 @@ use super::oracle::{
 };
 use super::sim_disk::{Call, Failure, How, Image, Rng, SimVolume, Tally};
 
-/// Power cuts at each point.
-const CUTS: usize = 4;
+/// Power cuts right after a kill, and after another process went on.
+const CUTS: usize = 3;
 
 /// Of so many images one is crashed once more while it is opened.
 const AGAIN_IN: usize = 6;
@@ -178,9 +178,9 @@ impl<'s> Run<'s> {
         tally.merge(&self.volume.tally());
     }
 
-    /// Cuts the power: what is left under the name must be in a state that is allowed.
-    fn cut(&mut self, tally: &mut Tally) -> Result<(), String> {
-        for _ in 0..CUTS {
+    /// Cuts the power so often: what is left under the name must be in a state that is allowed.
+    fn cut(&mut self, cuts: usize, tally: &mut Tally) -> Result<(), String> {
+        for _ in 0..cuts {
             let mut remains = self.volume.cut(&mut self.rng, tally);
             let Some(image) = remains.files.remove(Path::new(PATH)) else {
                 return Err("nothing has the name any more".to_owned());
@@ -258,10 +258,10 @@ fn killed_everywhere(setup: &Setup, base: &Base, tally: &mut Tally) -> Result<()
             run.volume.kill_after(changes);
             let done = run.compact(tally)?;
             run.kill(tally);
-            run.cut(tally)?;
+            run.cut(CUTS, tally)?;
             run.reopen(tally)?;
             run.kill(tally);
-            run.cut(tally)?;
+            run.cut(CUTS - 1, tally)?;
             Ok(done)
         });
         if done.map_err(|error| format!("killed after {changes} operations: {error}"))? {
@@ -306,7 +306,7 @@ fn failed_everywhere(setup: &Setup, base: &Base, tally: &mut Tally) -> Result<()
                 let done = run.compact(tally)?;
                 run.go_on(tally)?;
                 run.kill(tally);
-                run.cut(tally)?;
+                run.cut(1, tally)?;
                 Ok(done)
             });
             if done.map_err(|error| format!("{failure:?}: {error}"))? {
@@ -427,5 +427,5 @@ fn a_sync_of_the_new_file_that_fails_leaves_the_old_one_as_good_as_it_was() {
     assert!(failed > 3, "only {failed} syncs failed");
     run.volume.kill();
     run.db = None;
-    run.cut(&mut Tally::default()).unwrap();
+    run.cut(CUTS, &mut Tally::default()).unwrap();
 }

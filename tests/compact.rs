@@ -71,7 +71,7 @@ fn fill(db: &Database) {
         let mut notes = tx.documents("notes")?;
         for number in 0..200 {
             notes.put(
-                &format!("note {number}"),
+                format!("note {number}"),
                 json!({"tags": [number % 7, number % 3]}),
             )?;
         }

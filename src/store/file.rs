@@ -172,6 +172,10 @@ fn locked(file: File) -> Result<Box<dyn Disk>, OpenError> {
 }
 
 #[cfg(unix)]
+#[expect(
+    clippy::unnecessary_wraps,
+    reason = "not every system tells without asking for more"
+)]
 fn identity_of(metadata: &std::fs::Metadata) -> Option<Identity> {
     use std::os::unix::fs::MetadataExt;
 

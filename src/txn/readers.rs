@@ -148,12 +148,14 @@ mod tests {
     fn whoever_waits_for_readers_goes_on_when_the_last_has_ended() {
         let readers = Arc::new(Readers::default());
         let (first, second) = (readers.enter(), readers.enter());
-        let error = readers.outlast(&mut Duration::ZERO).unwrap_err();
+        let mut none = Duration::ZERO;
+        let error = readers.outlast(&mut none).unwrap_err();
         assert_eq!(error.kind(), ErrorKind::Busy);
         let waiting = {
             let readers = readers.clone();
             let later = second + 1;
-            thread::spawn(move || readers.outlast_before(later, &mut { LONG }).is_ok())
+            let mut patience = LONG;
+            thread::spawn(move || readers.outlast_before(later, &mut patience).is_ok())
         };
         readers.leave(second);
         // One that begins later is not waited for.
@@ -209,7 +211,9 @@ mod tests {
         readers.leave(begun);
         let shut = readers.shut(Duration::from_secs(20)).map(drop);
         done.store(true, crate::base::sync::Ordering::Release);
-        threads.into_iter().for_each(|one| one.join().unwrap());
+        for thread in threads {
+            thread.join().unwrap();
+        }
         shut.unwrap();
     }
 }

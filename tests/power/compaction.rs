@@ -15,8 +15,12 @@ use super::oracle::{
 };
 use super::sim_disk::{Call, Failure, How, Image, Rng, SimVolume, Tally};
 
-/// Power cuts right after a kill, and after another process went on.
+/// Power cuts right after a kill.
 const CUTS: usize = 3;
+
+/// Power cuts after another process went on, where no other name is left: the new file may have the name
+/// in the page cache alone.
+const NAME_CUTS: usize = 10;
 
 /// Of so many images one is crashed once more while it is opened.
 const AGAIN_IN: usize = 6;
@@ -261,7 +265,8 @@ fn killed_everywhere(setup: &Setup, base: &Base, tally: &mut Tally) -> Result<()
             run.cut(CUTS, tally)?;
             run.reopen(tally)?;
             run.kill(tally);
-            run.cut(CUTS - 1, tally)?;
+            let is_alone = run.volume.names().len() == 1;
+            run.cut(if is_alone { NAME_CUTS } else { 1 }, tally)?;
             Ok(done)
         });
         if done.map_err(|error| format!("killed after {changes} operations: {error}"))? {

@@ -30,7 +30,7 @@ use std::path::{Path, PathBuf};
 use super::controls::Control;
 use super::copy::copy_tables;
 use super::create::{directory_of, temporary_name, zero_log};
-use super::disk::{Access, Disk, Identity, MemoryDisk, OpenError, Volume};
+use super::disk::{Access, Disk, FileIdentity, MemoryDisk, OpenError, Volume};
 use super::error::{closed, from_io, locked};
 use super::guard::guarded;
 use super::header::not_ours;
@@ -275,7 +275,7 @@ impl Store {
         let there = volume.identity(home).map_err(unknown)?;
         match (ours, there) {
             (Some(ours), Some(there)) if !ours.is_same(&there) => Err(moved(home)),
-            (Some(Identity { names: 2.., .. }), _) => Err(Error::invalid(format!(
+            (Some(FileIdentity { names: 2.., .. }), _) => Err(Error::invalid(format!(
                 "the file of {} has further names (hard links), which would go on naming what is there \
                  now; remove them, or copy the database",
                 home.display()

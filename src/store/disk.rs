@@ -42,14 +42,14 @@ pub trait Disk: Debug + Send + Sync + 'static {
     }
 
     /// Which file it is, whatever it is called; `None` where the platform does not tell.
-    fn identity(&self) -> io::Result<Option<Identity>> {
+    fn identity(&self) -> io::Result<Option<FileIdentity>> {
         Ok(None)
     }
 }
 
 /// Which file something is.
 #[derive(Clone, Copy, Debug)]
-pub struct Identity {
+pub struct FileIdentity {
     /// The file system it is in.
     pub device: u64,
     /// Its number there.
@@ -58,7 +58,7 @@ pub struct Identity {
     pub names: u64,
 }
 
-impl Identity {
+impl FileIdentity {
     /// Whether both are the same file.
     #[must_use]
     pub fn is_same(&self, other: &Self) -> bool {
@@ -122,7 +122,7 @@ pub trait Volume: Debug + Send + Sync + 'static {
     }
 
     /// Which file has that name; `None` where the platform does not tell.
-    fn identity(&self, path: &Path) -> io::Result<Option<Identity>> {
+    fn identity(&self, path: &Path) -> io::Result<Option<FileIdentity>> {
         let _ = path;
         Ok(None)
     }

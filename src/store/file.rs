@@ -7,7 +7,7 @@ use std::fs::{File, OpenOptions, TryLockError};
 use std::io;
 use std::path::{Path, PathBuf};
 
-use super::disk::{Access, Disk, Identity, OpenError, Volume};
+use super::disk::{Access, Disk, FileIdentity, OpenError, Volume};
 use super::map::MappedFile;
 
 /// The files of the operating system.
@@ -84,7 +84,7 @@ impl Volume for Files {
         path.canonicalize()
     }
 
-    fn identity(&self, path: &Path) -> io::Result<Option<Identity>> {
+    fn identity(&self, path: &Path) -> io::Result<Option<FileIdentity>> {
         // Not through a link: what is renamed over would be the link.
         path.symlink_metadata()
             .map(|metadata| identity_of(&metadata))
@@ -161,7 +161,7 @@ impl Disk for LockedFile {
         self.0.unlock()
     }
 
-    fn identity(&self) -> io::Result<Option<Identity>> {
+    fn identity(&self) -> io::Result<Option<FileIdentity>> {
         self.0.metadata().map(|metadata| identity_of(&metadata))
     }
 }
@@ -176,10 +176,10 @@ fn locked(file: File) -> Result<Box<dyn Disk>, OpenError> {
     clippy::unnecessary_wraps,
     reason = "not every system tells without asking for more"
 )]
-fn identity_of(metadata: &std::fs::Metadata) -> Option<Identity> {
+fn identity_of(metadata: &std::fs::Metadata) -> Option<FileIdentity> {
     use std::os::unix::fs::MetadataExt;
 
-    Some(Identity {
+    Some(FileIdentity {
         device: metadata.dev(),
         file: metadata.ino(),
         names: metadata.nlink(),
@@ -188,7 +188,7 @@ fn identity_of(metadata: &std::fs::Metadata) -> Option<Identity> {
 
 /// std does not tell yet (`windows_by_handle`).
 #[cfg(windows)]
-fn identity_of(_metadata: &std::fs::Metadata) -> Option<Identity> {
+fn identity_of(_metadata: &std::fs::Metadata) -> Option<FileIdentity> {
     None
 }
 

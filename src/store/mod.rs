@@ -83,10 +83,10 @@ pub(crate) use copy::{restore_in_memory, restore_to};
 #[cfg(feature = "testing")]
 pub use create::sealed_backend;
 pub(crate) use create::write_new_file;
-#[cfg(feature = "testing")]
-pub use disk::{Access, Disk, Identity, OpenError, Volume};
 #[cfg(not(feature = "testing"))]
 pub(crate) use disk::Disk;
+#[cfg(feature = "testing")]
+pub use disk::{Access, Disk, FileIdentity, OpenError, Volume};
 #[cfg(feature = "testing")]
 pub(crate) use file::Files;
 pub(crate) use journal::Part;

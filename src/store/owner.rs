@@ -10,7 +10,7 @@
 use std::io;
 
 use super::controls::{Control, Controls};
-use super::disk::{Disk, Identity};
+use super::disk::{Disk, FileIdentity};
 use crate::base::sync::OnceLock;
 
 /// The open file.
@@ -106,7 +106,7 @@ impl Disk for Owner {
         self.disk.unlock()
     }
 
-    fn identity(&self) -> io::Result<Option<Identity>> {
+    fn identity(&self) -> io::Result<Option<FileIdentity>> {
         self.disk.identity()
     }
 }

@@ -5,7 +5,7 @@ use std::io;
 use std::path::{Path, PathBuf};
 use std::sync::{Arc, Mutex};
 
-use larder::testing::{Access, Disk, Identity, OpenError, Volume};
+use larder::testing::{Access, Disk, FileIdentity, OpenError, Volume};
 
 type Bytes = Arc<Mutex<Vec<u8>>>;
 
@@ -111,7 +111,7 @@ impl Volume for MemoryVolume {
         Ok(())
     }
 
-    fn identity(&self, path: &Path) -> io::Result<Option<Identity>> {
+    fn identity(&self, path: &Path) -> io::Result<Option<FileIdentity>> {
         let files = self.0.lock().unwrap();
         let bytes = files.named.get(path).ok_or(io::ErrorKind::NotFound)?;
         Ok(Some(identity_of(bytes)))
@@ -129,8 +129,8 @@ impl Volume for MemoryVolume {
     }
 }
 
-fn identity_of(bytes: &Bytes) -> Identity {
-    Identity {
+fn identity_of(bytes: &Bytes) -> FileIdentity {
+    FileIdentity {
         device: 0,
         file: Arc::as_ptr(bytes).addr() as u64,
         names: 1,
@@ -160,7 +160,7 @@ impl File {
 }
 
 impl Disk for File {
-    fn identity(&self) -> io::Result<Option<Identity>> {
+    fn identity(&self) -> io::Result<Option<FileIdentity>> {
         Ok(Some(identity_of(&self.bytes)))
     }
 

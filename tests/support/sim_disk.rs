@@ -20,7 +20,7 @@ use std::io;
 use std::path::{Path, PathBuf};
 use std::sync::{Arc, Mutex, MutexGuard, OnceLock, PoisonError};
 
-use larder::testing::{Access, Disk, Identity, OpenError, Volume};
+use larder::testing::{Access, Disk, FileIdentity, OpenError, Volume};
 
 /// What a device writes whole.
 pub const SECTOR: usize = 512;
@@ -747,8 +747,8 @@ impl fmt::Debug for SimVolume {
 }
 
 impl World {
-    fn identity(&self, file: usize) -> Identity {
-        Identity {
+    fn identity(&self, file: usize) -> FileIdentity {
+        FileIdentity {
             device: 0,
             file: file as u64,
             names: self.names.values().filter(|named| **named == file).count() as u64,
@@ -838,7 +838,7 @@ impl Handle {
 }
 
 impl Disk for Handle {
-    fn identity(&self) -> io::Result<Option<Identity>> {
+    fn identity(&self) -> io::Result<Option<FileIdentity>> {
         Ok(Some(self.volume.world().identity(self.file)))
     }
 
@@ -1002,7 +1002,7 @@ impl Volume for SimVolume {
         Ok(())
     }
 
-    fn identity(&self, path: &Path) -> io::Result<Option<Identity>> {
+    fn identity(&self, path: &Path) -> io::Result<Option<FileIdentity>> {
         let world = self.world();
         let file = *world.names.get(path).ok_or(io::ErrorKind::NotFound)?;
         Ok(Some(world.identity(file)))

@@ -62,6 +62,6 @@ impl Database {
     /// Like [`compact`](Database::compact), but waits for others for at most `timeout` altogether; with
     /// [`Duration::ZERO`] not at all. What the rewriting itself takes comes on top of it.
     pub fn compact_timeout(&self, timeout: Duration) -> Result<CompactReport> {
-        self.core.compact(timeout).context(|| "compact")
+        self.core.rewrite(timeout).context(|| "compact")
     }
 }

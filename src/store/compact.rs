@@ -70,9 +70,10 @@ impl fmt::Display for CompactReport {
 const FILL_CACHE_BYTES_MAX: usize = 16 << 20;
 
 impl Store {
-    /// Rewrites the file. The caller holds the baton, alone. `quiet` waits until no read transaction is
-    /// alive, and none begins until what it gives is dropped.
-    pub(crate) fn compact<Q>(&self, quiet: impl FnOnce() -> Result<Q>) -> Result<CompactReport> {
+    /// Compacts the file. (redb has a call of that other name, which is never made.) The caller holds the
+    /// baton, alone. `quiet` waits until no read transaction is alive, and none begins until what it
+    /// gives is dropped.
+    pub(crate) fn rewrite<Q>(&self, quiet: impl FnOnce() -> Result<Q>) -> Result<CompactReport> {
         if self.is_read_only() {
             return Err(read_only());
         }

@@ -184,7 +184,7 @@ impl Core {
 
     /// Rewrites the file, where others let it: waits for the turn to write and for read transactions, for
     /// no longer than that altogether.
-    pub(crate) fn compact(&self, timeout: Duration) -> Result<CompactReport> {
+    pub(crate) fn rewrite(&self, timeout: Duration) -> Result<CompactReport> {
         if self.store.is_read_only() {
             // Says so without waiting.
             self.store.begin_write()?;
@@ -199,7 +199,7 @@ impl Core {
         let mut patience = timeout.saturating_sub(waited);
         // Whoever reads for longer than that will do so when the copy is there, too: no copy then.
         self.readers.outlast(&mut patience)?;
-        self.store.compact(|| self.readers.shut(patience))
+        self.store.rewrite(|| self.readers.shut(patience))
     }
 }
 

@@ -17,6 +17,8 @@ impl Database {
     ///
     /// What is removed leaves room that later commits use, so that a file does not grow for ever; but it
     /// hardly shrinks. This gives the room back, and lays what belongs together side by side.
+    /// The file grows in steps of its own size, as every file here does: the first commit that finds no room
+    /// may make it twice as large again. So this pays where much was removed for good.
     ///
     /// Until it returns, the disk needs room for both files, and nobody writes. Others may read while the
     /// new file is written and verified; it takes the old one's place when no read transaction is alive.

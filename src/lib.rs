@@ -78,7 +78,8 @@ pub use schema::token::{Field, Index, Order, Unique};
 pub use schema::types;
 pub use schema::view::{Budget, ListRef, MapRef, StructRef, ValueRef, VariantRef};
 pub use store::{
-    KdfParameters, KeyInfo, KeyKind, Outcome, RecoveryReport, ScrubProgress, ScrubReport, Verify,
+    CompactReport, KdfParameters, KeyInfo, KeyKind, Outcome, RecoveryReport, ScrubProgress,
+    ScrubReport, Verify,
 };
 pub use txn::core::Durability;
 pub use txn::read::ReadTx;

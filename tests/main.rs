@@ -12,6 +12,7 @@
 mod again;
 mod buckets;
 mod collections;
+mod compact;
 mod concurrency;
 mod crash;
 mod damage;

@@ -286,6 +286,9 @@ mod counting {
         fn rename_new(&self, from: &Path, to: &Path) -> std::io::Result<()> {
             files().rename_new(from, to)
         }
+        fn rename_over(&self, from: &Path, to: &Path) -> std::io::Result<()> {
+            files().rename_over(from, to)
+        }
         fn remove(&self, path: &Path) -> std::io::Result<()> {
             files().remove(path)
         }

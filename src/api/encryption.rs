@@ -196,6 +196,8 @@ impl Database {
             kdf: unlock.kdf.unwrap_or_default(),
             ..self.core.store.options().clone()
         };
+        // It is read, which compaction waits for.
+        let _reader = self.core.enter_reader();
         self.core.store.copy_to(path, &options)
     }
 }

@@ -8,6 +8,7 @@ mod bulk;
 mod check;
 mod collection;
 mod collection_mut;
+mod compact;
 mod cursor;
 mod database;
 mod document;

@@ -34,8 +34,7 @@ impl Database {
         mut progress: impl FnMut(ScrubProgress),
     ) -> Result<ScrubReport> {
         let store = &self.core.store;
-        let mut report = store.scrub_blocks(rate, &mut progress)?;
-        self.core.alone(|store| store.scrub_trees(&mut report))?;
-        Ok(report)
+        let scrubbed = store.scrub_blocks(rate, &mut progress)?;
+        self.core.alone(|store| store.scrub_trees(scrubbed))
     }
 }

@@ -12,7 +12,7 @@ use crate::codec::envelope::Envelope;
 use crate::codec::value::validate::validate;
 use crate::store::{ALL, Batch, Files, Random, ReadTable};
 pub use crate::store::{
-    Access, CipherKind, Control, Controls, Disk, OpenError, Volume, sealed_backend,
+    Access, CipherKind, Control, Controls, Disk, FileIdentity, OpenError, Volume, sealed_backend,
 };
 use crate::txn::write::WriteTx;
 

@@ -72,7 +72,8 @@ impl Store {
             })?;
         if batch.synced {
             // Without it the last frame is only less well protected; nothing depends on it.
-            let _ = log.mark(self.file.owner(), self.file.seal());
+            let file = self.file();
+            let _ = log.mark(file.owner(), file.seal());
         }
         Ok(())
     }
@@ -99,13 +100,14 @@ impl Store {
     }
 
     fn append(&self, log: &mut Log, batch: &Batch<'_>) -> Result<()> {
-        log.append(self.file.owner(), self.file.seal(), batch.parts)
+        let file = self.file();
+        log.append(file.owner(), file.seal(), batch.parts)
             .map_err(|error| from_io(error, "the commit log cannot be written"))
     }
 
     fn sync_log(&self, log: &mut Log, wanted: bool) -> Result<()> {
         if wanted && !self.options.controls.has(Control::NoLogSync) {
-            self.file
+            self.file()
                 .sync_all()
                 .map_err(|error| from_io(error, "the commit log cannot be made durable"))?;
             log.synced();
@@ -131,17 +133,17 @@ impl Store {
     fn early_restart(&self, log: &mut Log, last: u64) {
         if self.options.controls.has(Control::EarlyRestart) {
             log.restart(last);
-            let _ = self.file.owner().write_at(LOG_OFFSET, &[0; 64]);
+            let _ = self.file().owner().write_at(LOG_OFFSET, &[0; 64]);
         }
     }
 
     /// Makes a transaction durable and visible, with everything that was committed before it.
     pub(crate) fn commit_durably(&self, transaction: WriteTransaction) -> Result<()> {
-        let headers_before = self.file.headers_written();
+        let file = self.file();
+        let headers_before = file.headers_written();
         let committed = transaction.commit().and_then(|()| {
             // The commit is not acknowledged before it would survive the loss of either superblock.
-            self.file
-                .mirror()
+            file.mirror()
                 .map_err(|error| CommitFailure::Unknown(from_io(error, "the last sync failed")))
         });
         committed.map_err(|failure| match failure {
@@ -150,7 +152,7 @@ impl Store {
                 // redb reads in committing, too, and the file may find no room to grow. Without a new
                 // header the old one still counts, and the latch of `fail` keeps it so.
                 let error = self.damage_or(|| error);
-                if self.file.headers_written() == headers_before {
+                if file.headers_written() == headers_before {
                     return self.fail(error);
                 }
                 self.outcome_unknown(error)
@@ -208,7 +210,8 @@ impl Store {
         }
         self.sync_log(&mut log, true)
             .map_err(|error| self.fail(error))?;
-        let _ = log.mark(self.file.owner(), self.file.seal());
+        let file = self.file();
+        let _ = log.mark(file.owner(), file.seal());
         Ok(())
     }
 
@@ -266,14 +269,15 @@ impl Store {
         else {
             return Ok(());
         };
-        let layout = self.file.layout();
+        let layout = self.layout;
         let life = self.life;
         *self.log.lock() = Log::new(layout, life, after.sequence(), controls);
         self.recovery.sequence = after.sequence();
         if controls.has(Control::ReplayOnlyUnclean) && self.was_clean {
             return Ok(());
         }
-        let parts = log::scan(self.file.owner(), self.file.seal(), layout, after)?;
+        let file = self.file();
+        let parts = log::scan(file.owner(), file.seal(), layout, after)?;
         if parts.is_empty() {
             return Ok(());
         }

@@ -21,6 +21,8 @@ pub enum Control {
     OnePhase = 1 << 3,
     /// Commits do not save redb's allocator state.
     NoQuickRepair = 1 << 4,
+    /// A compacted file gets its name before it is synced.
+    NoSyncBeforeSwap = 1 << 5,
     /// A block that fails reads as zeros.
     ZerosForDamage = 1 << 6,
     /// A check calls redb's own on the live handle.
@@ -35,7 +37,7 @@ pub enum Control {
     RewrapGoodCopyFirst = 1 << 11,
     /// Opening does not write the header's copies again where they agree.
     NoHeaderRewrite = 1 << 16,
-    /// Creation does not sync the directory.
+    /// Creation and compaction do not sync the directory.
     NoDirectorySync = 1 << 12,
     /// Every seal gets the same nonce.
     NonceReused = 1 << 13,

@@ -1,5 +1,5 @@
-//! How does a database get another key, or none, or a smaller file? It is copied, table by table and in
-//! order, into a new file, which has a data key of its own.
+//! How does a database get another key, or none? It is copied, table by table and in order, into a new
+//! file, which has a data key of its own.
 
 use std::path::Path;
 
@@ -7,7 +7,7 @@ use super::create::{create_in_memory_as, create_with};
 use super::open::OpenOptions;
 use super::store::Store;
 use super::table::{ALL, ReadTable};
-use super::transaction::WriteTransaction;
+use super::transaction::{ReadTransaction, WriteTransaction};
 use crate::base::Result;
 
 impl Store {
@@ -25,15 +25,21 @@ impl Store {
         let from = self.begin_read()?;
         create_with(path, options, Some(identity), |to| {
             let writing = to.begin_write()?;
-            for name in from.tables()? {
-                let table = from.existing_table(&name)?;
-                let mut copy = writing.open_table(&name)?;
-                copy.append(ReadTable::Snapshot(&table).range(ALL)?)?;
-            }
+            copy_tables(&from, &writing)?;
             to.commit_durably(writing)
         })
         .map_err(|error| error.during(format!("copy to {}", path.display())))
     }
+}
+
+/// Copies all tables into a database that has none.
+pub(super) fn copy_tables(from: &ReadTransaction, to: &WriteTransaction) -> Result<()> {
+    for name in from.tables()? {
+        let table = from.existing_table(&name)?;
+        let mut copy = to.open_table(&name)?;
+        copy.append(ReadTable::Snapshot(&table).range(ALL)?)?;
+    }
+    Ok(())
 }
 
 /// Makes a new file at `path` with what `fill` puts into it: a database that was, with its id, in another

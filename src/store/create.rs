@@ -57,7 +57,7 @@ pub(super) fn new_file<R>(
     if volume.exists(path) {
         return Err(already_exists());
     }
-    let (directory, temporary) = temporary_name(path, options)?;
+    let (directory, temporary) = (directory_of(path), temporary_name(path, options)?);
     let finished = make(&temporary).and_then(|made| {
         let renamed = volume.rename_new(&temporary, path);
         renamed.map(|()| made).map_err(|error| match error.kind() {
@@ -203,7 +203,7 @@ pub(super) fn on_disk(
 }
 
 /// Writes the log's area once, so that later writes there find their place on the disk prepared.
-fn zero_log(owner: &Owner, layout: Layout) -> std::io::Result<()> {
+pub(super) fn zero_log(owner: &Owner, layout: Layout) -> std::io::Result<()> {
     let zeros = vec![0; 1 << 16];
     let mut at = super::layout::LOG_OFFSET;
     while at < layout.data_offset() {
@@ -215,15 +215,19 @@ fn zero_log(owner: &Owner, layout: Layout) -> std::io::Result<()> {
     Ok(())
 }
 
-/// The directory a file is to lie in, and an unused name there.
-fn temporary_name(path: &Path, options: &OpenOptions) -> Result<(PathBuf, PathBuf)> {
+/// The directory that a file lies in.
+pub(super) fn directory_of(path: &Path) -> PathBuf {
+    match path.parent() {
+        Some(parent) if !parent.as_os_str().is_empty() => parent.to_path_buf(),
+        _ => PathBuf::from("."),
+    }
+}
+
+/// An unused name beside a file.
+pub(super) fn temporary_name(path: &Path, options: &OpenOptions) -> Result<PathBuf> {
     let name = path
         .file_name()
         .ok_or_else(|| Error::invalid(format!("{} names no file", path.display())))?;
-    let directory = match path.parent() {
-        Some(parent) if !parent.as_os_str().is_empty() => parent.to_path_buf(),
-        _ => PathBuf::from("."),
-    };
     let unique = u128::from_le_bytes(options.random.array()?);
     let mut temporary = std::ffi::OsString::from(".");
     // File systems have names of up to 255 bytes.
@@ -231,7 +235,7 @@ fn temporary_name(path: &Path, options: &OpenOptions) -> Result<(PathBuf, PathBu
         temporary.push(name);
     }
     temporary.push(format!(".new-{unique:032x}"));
-    Ok((directory.clone(), directory.join(temporary)))
+    Ok(directory_of(path).join(temporary))
 }
 
 /// Longest name of a file that is part of its temporary one.

@@ -6,7 +6,7 @@
 
 use std::fmt::Debug;
 use std::io;
-use std::path::Path;
+use std::path::{Path, PathBuf};
 
 use crate::base::sync::{Arc, RwLock};
 
@@ -39,6 +39,30 @@ pub trait Disk: Debug + Send + Sync + 'static {
     /// Gives the lock up; the store reads and writes no more.
     fn unlock(&self) -> io::Result<()> {
         Ok(())
+    }
+
+    /// Which file it is, whatever it is called; `None` where the platform does not tell.
+    fn identity(&self) -> io::Result<Option<FileIdentity>> {
+        Ok(None)
+    }
+}
+
+/// Which file something is.
+#[derive(Clone, Copy, Debug)]
+pub struct FileIdentity {
+    /// The file system it is in.
+    pub device: u64,
+    /// Its number there.
+    pub file: u64,
+    /// How many names it has.
+    pub names: u64,
+}
+
+impl FileIdentity {
+    /// Whether both are the same file.
+    #[must_use]
+    pub fn is_same(&self, other: &Self) -> bool {
+        (self.device, self.file) == (other.device, other.file)
     }
 }
 
@@ -81,6 +105,27 @@ pub trait Volume: Debug + Send + Sync + 'static {
 
     /// Gives a file another name in place of its own, unless something has it: never replaces.
     fn rename_new(&self, from: &Path, to: &Path) -> io::Result<()>;
+
+    /// Creates and locks a file that may be read and written by whom the one at `model` may be.
+    fn create_like(&self, path: &Path, model: &Path) -> Result<Box<dyn Disk>, OpenError> {
+        let _ = model;
+        self.open(path, Access::Create)
+    }
+
+    /// Gives a file another name in place of its own, and in place of the file that has it: at once, so
+    /// that there always is one of the two.
+    fn rename_over(&self, from: &Path, to: &Path) -> io::Result<()>;
+
+    /// The name of the file itself, from the root on, where a path leads through links.
+    fn resolve(&self, path: &Path) -> io::Result<PathBuf> {
+        Ok(path.to_path_buf())
+    }
+
+    /// Which file has that name; `None` where the platform does not tell.
+    fn identity(&self, path: &Path) -> io::Result<Option<FileIdentity>> {
+        let _ = path;
+        Ok(None)
+    }
 
     /// Removes a file.
     fn remove(&self, path: &Path) -> io::Result<()>;

@@ -5,9 +5,9 @@
 
 use std::fs::{File, OpenOptions, TryLockError};
 use std::io;
-use std::path::Path;
+use std::path::{Path, PathBuf};
 
-use super::disk::{Access, Disk, OpenError, Volume};
+use super::disk::{Access, Disk, FileIdentity, OpenError, Volume};
 use super::map::MappedFile;
 
 /// The files of the operating system.
@@ -27,8 +27,7 @@ impl Volume for Files {
             .create_new(access == Access::Create)
             .open(path)
             .map_err(OpenError::Io)?;
-        file.try_lock().map_err(not_locked)?;
-        Ok(Box::new(LockedFile(file)))
+        locked(file)
     }
 
     fn open_kept(&self, path: &Path, mapped: bool) -> Result<Box<dyn Disk>, OpenError> {
@@ -63,6 +62,32 @@ impl Volume for Files {
                 })
             }
         }
+    }
+
+    fn create_like(&self, path: &Path, model: &Path) -> Result<Box<dyn Disk>, OpenError> {
+        let file = create_private(path).map_err(OpenError::Io)?;
+        let created = permit_like(&file, model)
+            .map_err(OpenError::Io)
+            .and_then(|()| locked(file));
+        created.inspect_err(|_| {
+            let _ = std::fs::remove_file(path);
+        })
+    }
+
+    /// On Windows std asks for POSIX semantics, so that an open file is replaced, too, where the file
+    /// system can do that.
+    fn rename_over(&self, from: &Path, to: &Path) -> io::Result<()> {
+        std::fs::rename(from, to)
+    }
+
+    fn resolve(&self, path: &Path) -> io::Result<PathBuf> {
+        path.canonicalize()
+    }
+
+    fn identity(&self, path: &Path) -> io::Result<Option<FileIdentity>> {
+        // Not through a link: what is renamed over would be the link.
+        path.symlink_metadata()
+            .map(|metadata| identity_of(&metadata))
     }
 
     fn remove(&self, path: &Path) -> io::Result<()> {
@@ -135,6 +160,82 @@ impl Disk for LockedFile {
     fn unlock(&self) -> io::Result<()> {
         self.0.unlock()
     }
+
+    fn identity(&self) -> io::Result<Option<FileIdentity>> {
+        self.0.metadata().map(|metadata| identity_of(&metadata))
+    }
+}
+
+fn locked(file: File) -> Result<Box<dyn Disk>, OpenError> {
+    file.try_lock().map_err(not_locked)?;
+    Ok(Box::new(LockedFile(file)))
+}
+
+#[cfg(unix)]
+#[expect(
+    clippy::unnecessary_wraps,
+    reason = "not every system tells without asking for more"
+)]
+fn identity_of(metadata: &std::fs::Metadata) -> Option<FileIdentity> {
+    use std::os::unix::fs::MetadataExt;
+
+    Some(FileIdentity {
+        device: metadata.dev(),
+        file: metadata.ino(),
+        names: metadata.nlink(),
+    })
+}
+
+/// std does not tell yet (`windows_by_handle`).
+#[cfg(windows)]
+fn identity_of(_metadata: &std::fs::Metadata) -> Option<FileIdentity> {
+    None
+}
+
+/// Creates a file that nobody else may open: who opened it once keeps it, whatever is permitted later.
+#[cfg(unix)]
+fn create_private(path: &Path) -> io::Result<File> {
+    use std::os::unix::fs::OpenOptionsExt;
+
+    OpenOptions::new()
+        .read(true)
+        .write(true)
+        .create_new(true)
+        .mode(0o600)
+        .open(path)
+}
+
+/// Gives a file the owner, the group and the permissions of another one.
+#[cfg(unix)]
+fn permit_like(file: &File, model: &Path) -> io::Result<()> {
+    use std::os::unix::fs::MetadataExt;
+
+    let (model, now) = (model.metadata()?, file.metadata()?);
+    let differing = |wanted, has| (wanted != has).then_some(wanted);
+    let (owner, group) = (
+        differing(model.uid(), now.uid()),
+        differing(model.gid(), now.gid()),
+    );
+    if owner.is_some() || group.is_some() {
+        std::os::unix::fs::fchown(file, owner, group)?;
+    }
+    // Last: a change of owner takes some of them away.
+    file.set_permissions(model.permissions())
+}
+
+#[cfg(windows)]
+fn create_private(path: &Path) -> io::Result<File> {
+    OpenOptions::new()
+        .read(true)
+        .write(true)
+        .create_new(true)
+        .open(path)
+}
+
+/// A new file has what its directory passes on.
+#[cfg(windows)]
+fn permit_like(_file: &File, _model: &Path) -> io::Result<()> {
+    Ok(())
 }
 
 #[cfg(unix)]

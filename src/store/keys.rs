@@ -69,13 +69,18 @@ impl Store {
         let mut header = unlocked.header.clone();
         let result = change(&mut header, data_key, &self.options.random)?;
         let mac_key = data_key.header();
-        let (owner, controls) = (self.file.owner(), self.options.controls);
-        headers::write(owner, &header, Some(&mac_key), unlocked.copy, controls).map_err(
-            |error| {
-                // Which of the two headers counts is not known: no third may be written.
-                self.fail(from_io(error, "the header cannot be written"))
-            },
-        )?;
+        let (file, controls) = (self.file(), self.options.controls);
+        headers::write(
+            file.owner(),
+            &header,
+            Some(&mac_key),
+            unlocked.copy,
+            controls,
+        )
+        .map_err(|error| {
+            // Which of the two headers counts is not known: no third may be written.
+            self.fail(from_io(error, "the header cannot be written"))
+        })?;
         unlocked.header = header;
         Ok(result)
     }

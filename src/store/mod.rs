@@ -10,11 +10,13 @@
 //!   [`WriteTable::append`], which bypasses the log.
 //! - `check_integrity`, `compact` and savepoints are never called on the live handle: they commit
 //!   one-phase.
+//! - The file beneath an open store may be swapped for a compacted one: what is kept of it is asked for
+//!   anew each time (`Store::file`).
 //! - A failed sync or commit makes the store refuse every later write.
 //!
 //! From the disk upwards: `disk` (the seam) and `file`, `owner` (the latch), `layout`, `header` and
 //! `headers`, `seal` with `cipher`, `superblock`, `sealed` (what redb sees), `overlay`, `log`; then
-//! `transaction` with `journal` and `table`, `rows`, `store`, `commit`, `open` and `create`.
+//! `transaction` with `journal` and `table`, `rows`, `store`, `commit`, `open`, `create`, `copy` and `compact`.
 
 #[cfg_attr(
     not(feature = "testing"),
@@ -22,6 +24,7 @@
 )]
 mod cipher;
 mod commit;
+mod compact;
 #[cfg_attr(
     not(feature = "testing"),
     allow(unreachable_pub, reason = "the tests of this crate reach it")
@@ -71,6 +74,7 @@ pub use cipher::CipherKind;
 pub(crate) use cipher::{Cipher, Secret};
 pub(crate) use commit::Batch;
 pub use commit::{Outcome, RecoveryReport};
+pub use compact::CompactReport;
 #[cfg(not(feature = "testing"))]
 pub(crate) use controls::Control;
 #[cfg(feature = "testing")]
@@ -82,7 +86,7 @@ pub(crate) use create::write_new_file;
 #[cfg(not(feature = "testing"))]
 pub(crate) use disk::Disk;
 #[cfg(feature = "testing")]
-pub use disk::{Access, Disk, OpenError, Volume};
+pub use disk::{Access, Disk, FileIdentity, OpenError, Volume};
 #[cfg(feature = "testing")]
 pub(crate) use file::Files;
 pub(crate) use journal::Part;

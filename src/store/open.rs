@@ -4,8 +4,8 @@
 use std::path::{Path, PathBuf};
 
 use super::cipher::{Cipher, CipherKind};
-use super::controls::Controls;
-use super::create::{create, create_in_memory};
+use super::controls::{Control, Controls};
+use super::create::{create, create_in_memory, directory_of};
 use super::disk::{Access, Disk, OpenError, Volume};
 use super::error::{from_io, locked};
 use super::file::Files;
@@ -156,7 +156,15 @@ fn open_path(path: &Path, mode: Mode, options: &OpenOptions) -> Result<Store> {
         Access::Write
     };
     match options.volume.open(path, access) {
-        Ok(disk) => Store::over(disk, read_only, options),
+        Ok(disk) => {
+            let mut store = Store::over(disk, read_only, options)?;
+            let home = home_of(path, options);
+            if !read_only {
+                settle_name(&home, options)?;
+            }
+            store.home = Some(home);
+            Ok(store)
+        }
         Err(OpenError::Locked) => Err(locked()),
         Err(OpenError::NotAFile) => Err(not_ours()),
         Err(OpenError::Io(error))
@@ -171,5 +179,27 @@ fn open_path(path: &Path, mode: Mode, options: &OpenOptions) -> Result<Store> {
             open_path(path, Mode::Existing, options)
         }
         Err(OpenError::Io(error)) => Err(from_io(error, "the file cannot be opened")),
+    }
+}
+
+/// The name of a file, which stays right when the directory of the process changes.
+fn home_of(path: &Path, options: &OpenOptions) -> PathBuf {
+    let resolved = options.volume.resolve(path);
+    resolved
+        .or_else(|_| std::path::absolute(path))
+        .unwrap_or_else(|_| path.to_path_buf())
+}
+
+/// Makes the name of an opened file durable. A process that created it, or put a compacted one in its
+/// place, may have ended before it could; what is committed now would go with the name, or into a file
+/// that no name leads to.
+fn settle_name(home: &Path, options: &OpenOptions) -> Result<()> {
+    if options.controls.has(Control::NoDirectorySync) {
+        return Ok(());
+    }
+    match options.volume.sync_directory(&directory_of(home)) {
+        // Who may not read the directory could not create anything there either.
+        Err(error) if error.kind() == std::io::ErrorKind::PermissionDenied => Ok(()),
+        synced => synced.map_err(|error| from_io(error, "the directory cannot be made durable")),
     }
 }

@@ -10,7 +10,7 @@
 use std::io;
 
 use super::controls::{Control, Controls};
-use super::disk::Disk;
+use super::disk::{Disk, FileIdentity};
 use crate::base::sync::OnceLock;
 
 /// The open file.
@@ -104,5 +104,9 @@ impl Disk for Owner {
 
     fn unlock(&self) -> io::Result<()> {
         self.disk.unlock()
+    }
+
+    fn identity(&self) -> io::Result<Option<FileIdentity>> {
+        self.disk.identity()
     }
 }

@@ -73,6 +73,12 @@ impl fmt::Display for ScrubReport {
     }
 }
 
+/// What was found in the blocks of a file.
+pub(crate) struct Scrubbed {
+    report: ScrubReport,
+    file: Arc<SealedFile>,
+}
+
 /// Most damaged blocks that are named.
 const NAMED_MAX: usize = 1000;
 
@@ -88,23 +94,26 @@ impl Store {
         &self,
         rate: Option<u64>,
         progress: &mut dyn FnMut(ScrubProgress),
-    ) -> Result<ScrubReport> {
+    ) -> Result<Scrubbed> {
+        let file = self.file();
         if let Some(tables) = self.kept() {
-            return Ok(ScrubReport {
+            let report = ScrubReport {
                 problems: tables.problems()?,
                 ..ScrubReport::default()
-            });
+            };
+            return Ok(Scrubbed { report, file });
         }
         let still_open = || self.held_open().map(drop);
-        scrub_blocks(&self.file, rate, &still_open, progress)
+        let report = scrub_blocks(&file, rate, &still_open, progress)?;
+        Ok(Scrubbed { report, file })
     }
 
     /// Checks the headers, the superblocks and the trees, and completes the report. Nobody may write
     /// meanwhile.
-    pub(crate) fn scrub_trees(&self, report: &mut ScrubReport) -> Result<()> {
+    pub(crate) fn scrub_trees(&self, scrubbed: Scrubbed) -> Result<ScrubReport> {
         drop(self.held_open()?);
         if self.kept().is_some() {
-            return Ok(());
+            return Ok(scrubbed.report);
         }
         #[cfg(feature = "testing")]
         self.check_on_live_handle()?;
@@ -112,17 +121,25 @@ impl Store {
             // What is walked is the file, without what only the log has.
             self.checkpoint()?;
         }
+        let file = self.file();
+        let mut report = if Arc::ptr_eq(&file, &scrubbed.file) {
+            scrubbed.report
+        } else {
+            // Compaction put another file in its place, and what was read is gone.
+            scrub_blocks(&file, None, &|| Ok(()), &mut |_| {})?
+        };
         // A block that was being written while it was read is whole by now.
         let mut still = Vec::new();
         for number in &report.damaged {
-            if is_damaged(&self.file, *number)? {
+            if is_damaged(&file, *number)? {
                 still.push(*number);
             } else {
                 report.damaged_count -= 1;
             }
         }
         report.damaged = still;
-        complete(&self.file, report)
+        complete(&file, &mut report)?;
+        Ok(report)
     }
 }
 

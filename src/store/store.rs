@@ -1,6 +1,8 @@
 //! What does the engine hold in hand? An open store: transactions begin here, commit here, and here
 //! the file is closed.
 
+use std::path::PathBuf;
+
 use redb::{ReadableDatabase, StorageBackend};
 
 use super::commit::RecoveryReport;
@@ -19,6 +21,7 @@ use super::log::Log;
 use super::open::{OpenOptions, seal_of};
 use super::overlay::Overlay;
 use super::owner::Owner;
+use super::seal::Seal;
 use super::sealed::{Backend, SealedFile};
 use super::snapshot_key::SnapshotKey;
 use super::transaction::{ReadTransaction, WriteTransaction};
@@ -30,9 +33,15 @@ use crate::base::{Error, ErrorKind, Result};
 /// An open database file.
 #[derive(Debug)]
 pub(crate) struct Store {
-    /// `None` once closed.
-    redb: RwLock<Option<Engine>>,
-    pub(super) file: Arc<SealedFile>,
+    /// `None` once closed. Compaction changes it, together with the file and while it has this lock for
+    /// itself.
+    pub(super) redb: RwLock<Option<Engine>>,
+    /// Never held while another lock is taken: `file` gives what is in it.
+    file: RwLock<Arc<SealedFile>>,
+    /// Of every file that this is ever in.
+    pub(super) layout: Layout,
+    /// The file's name, whatever link or relative path led to it; `None` in memory.
+    pub(super) home: Option<PathBuf>,
     pub(super) unlocked: Mutex<Unlocked>,
     pub(super) options: OpenOptions,
     pub(super) log: Mutex<Log>,
@@ -79,7 +88,7 @@ impl std::fmt::Debug for Engine {
 }
 
 impl Engine {
-    fn over(
+    pub(super) fn over(
         backend: impl StorageBackend,
         file: &SealedFile,
         options: &OpenOptions,
@@ -109,7 +118,7 @@ impl Engine {
         guarded(open, refused(file)).map(Self::Reading)
     }
 
-    fn begin_read(&self) -> Result<ReadTransaction> {
+    pub(super) fn begin_read(&self) -> Result<ReadTransaction> {
         let begin = || match self {
             Self::Database { redb, .. } => redb.begin_read().map(ReadTransaction::Database),
             Self::Reading(redb) => redb.begin_read().map(ReadTransaction::Database),
@@ -196,7 +205,9 @@ impl Store {
             life,
             recovery: RecoveryReport::default(),
             was_clean: true,
-            file,
+            layout: file.layout(),
+            home: None,
+            file: RwLock::new(file),
             unlocked: Mutex::new(unlocked),
             // What opened the file is not needed any more, and not to be found in memory.
             options: OpenOptions {
@@ -212,13 +223,26 @@ impl Store {
     pub(super) fn make_replayable(&self) -> Result<()> {
         let mut redb = self.redb.write();
         if let Some(Engine::Reading(_)) = &*redb {
-            *redb = Some(Engine::over(
-                Overlay::over(&self.file)?,
-                &self.file,
-                &self.options,
-            )?);
+            let file = self.file();
+            *redb = Some(Engine::over(Overlay::over(&file)?, &file, &self.options)?);
         }
         Ok(())
+    }
+
+    /// The file, as it is now.
+    pub(super) fn file(&self) -> Arc<SealedFile> {
+        self.file.read().clone()
+    }
+
+    /// Goes on with another file. Whoever calls this has `redb` for itself.
+    pub(super) fn set_file(&self, file: Arc<SealedFile>) {
+        *self.file.write() = file;
+    }
+
+    /// The seal of another file with the same keys.
+    pub(super) fn another_seal(&self) -> Seal {
+        let unlocked = self.unlocked.lock();
+        seal_of(&unlocked.header, unlocked.data_key.as_ref(), &self.options)
     }
 
     /// How often the database was restored.
@@ -247,7 +271,7 @@ impl Store {
 
     /// Bytes of changes above which a transaction bypasses the log.
     pub(crate) fn part_bytes_max(&self) -> usize {
-        Log::part_bytes_max(self.file.layout())
+        Log::part_bytes_max(self.layout)
     }
 
     /// What opening had to do.
@@ -308,7 +332,7 @@ impl Store {
 
     /// Nothing is written to the file any more.
     pub(super) fn latch(&self, why: &Error) {
-        self.file.latch(&std::io::Error::other(why.to_string()));
+        self.file().latch(&std::io::Error::other(why.to_string()));
     }
 
     /// Every later write fails because of this.
@@ -327,7 +351,7 @@ impl Store {
 
     /// redb reads nothing more after a damaged block, and would not say why.
     fn check_damage(&self) -> Result<()> {
-        match self.file.damage() {
+        match self.file.read().damage() {
             Some(damage) => Err(damaged(damage)),
             None => Ok(()),
         }
@@ -362,13 +386,13 @@ impl Store {
             self.latch(error);
         }
         // Read transactions may live on, and with them what lies over the file.
-        let _ = self.file.owner().unlock();
+        let _ = self.file().owner().unlock();
         self.check_failure().and(checkpointed).and(closed)
     }
 
     /// The damage that was read from the file, or where there was none, another error.
     pub(super) fn damage_or(&self, other: impl FnOnce() -> Error) -> Error {
-        match self.file.damage() {
+        match self.file().damage() {
             Some(damage) => damaged(damage),
             None => other(),
         }

@@ -1,15 +1,16 @@
 //! What do all handles of one open database share?
 
-use std::time::{Duration, Instant};
+use std::time::Duration;
 
 use super::batch::Batch;
-use super::group::{ALONE, Group};
+use super::group::{ALONE, Ask, Group};
+use super::readers::Readers;
 use crate::base::clock;
-use crate::base::sync::{Arc, AtomicU64, Mutex, Ordering, RwLock};
+use crate::base::sync::{Arc, AtomicU64, Ordering, RwLock};
 use crate::base::{Error, ErrorKind, Result};
 use crate::collection::body::BodyOptions;
 use crate::schema::catalog::{Catalog, Records, StoredCollection, catalog_rows};
-use crate::store::{Control, ReadTable, ReadTransaction, SYSTEM_TABLE, Store};
+use crate::store::{CompactReport, Control, ReadTable, ReadTransaction, SYSTEM_TABLE, Store};
 
 /// When a commit returns.
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
@@ -40,7 +41,7 @@ pub(crate) struct Core {
     /// Of commits that do not say otherwise.
     pub(crate) durability: Durability,
     pub(crate) body_bytes_max: usize,
-    readers: Mutex<Readers>,
+    readers: Readers,
 }
 
 /// The catalog, and during a commit that changes it the next one, too: a reader finds its snapshot
@@ -51,13 +52,6 @@ struct Catalogs {
     current: Arc<Catalog>,
     /// What a commit that is going on makes of it, with the sequence of that commit.
     coming: Option<(u64, Arc<Catalog>)>,
-}
-
-/// The read transactions that are alive, in the order they began.
-#[derive(Debug, Default)]
-struct Readers {
-    next: u64,
-    alive: std::collections::BTreeMap<u64, Instant>,
 }
 
 impl Core {
@@ -81,7 +75,7 @@ impl Core {
             group: Arc::default(),
             durability,
             body_bytes_max,
-            readers: Mutex::default(),
+            readers: Readers::default(),
         })
     }
 
@@ -175,27 +169,50 @@ impl Core {
         }
     }
 
-    /// Counts a read transaction in; gives the number to count it out with.
-    pub(crate) fn enter_reader(&self) -> u64 {
-        let mut readers = self.readers.lock();
-        let number = readers.next;
-        readers.next += 1;
-        readers.alive.insert(number, clock::instant());
-        number
-    }
-
-    pub(crate) fn leave_reader(&self, number: u64) {
-        self.readers.lock().alive.remove(&number);
+    /// Counts a read transaction in, until the result is dropped.
+    pub(crate) fn enter_reader(self: &Arc<Self>) -> Reader {
+        Reader {
+            number: self.readers.enter(),
+            core: self.clone(),
+        }
     }
 
     /// How many read transactions are alive, and how long the oldest has been.
     pub(crate) fn readers(&self) -> (usize, Option<Duration>) {
-        let readers = self.readers.lock();
-        let oldest = readers.alive.first_key_value();
-        (
-            readers.alive.len(),
-            oldest.map(|(_, since)| clock::instant().duration_since(*since)),
-        )
+        self.readers.alive()
+    }
+
+    /// Rewrites the file, where others let it: waits for the turn to write and for read transactions, for
+    /// no longer than that altogether.
+    pub(crate) fn rewrite(&self, timeout: Duration) -> Result<CompactReport> {
+        if self.store.is_read_only() {
+            // Says so without waiting.
+            self.store.begin_write()?;
+        }
+        let begin = clock::instant();
+        let ask = Ask {
+            timeout: Some(timeout),
+            ..ALONE
+        };
+        let _turn = self.group.take(ask)?;
+        let waited = clock::instant().duration_since(begin);
+        let mut patience = timeout.saturating_sub(waited);
+        // Whoever reads for longer than that will do so when the copy is there, too: no copy then.
+        self.readers.outlast(&mut patience)?;
+        self.store.rewrite(|| self.readers.shut(patience))
+    }
+}
+
+/// A read transaction that is counted.
+#[derive(Debug)]
+pub(crate) struct Reader {
+    core: Arc<Core>,
+    number: u64,
+}
+
+impl Drop for Reader {
+    fn drop(&mut self) {
+        self.core.readers.leave(self.number);
     }
 }
 

@@ -5,4 +5,5 @@ pub(crate) mod core;
 pub(crate) mod group;
 pub(crate) mod interval;
 pub(crate) mod read;
+pub(crate) mod readers;
 pub(crate) mod write;

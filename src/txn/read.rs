@@ -1,6 +1,6 @@
 //! What does a reader see? The database as one commit left it.
 
-use super::core::Core;
+use super::core::{Core, Reader};
 use crate::base::Result;
 use crate::base::sync::{Arc, OnceLock};
 use crate::collection::tables::{Opened, Tables};
@@ -9,16 +9,17 @@ use crate::store::{ReadTransaction, SnapshotTable};
 
 /// A snapshot of the whole database, released when it is dropped.
 ///
-/// Readers wait for nobody and nobody waits for them. Pages that a snapshot sees are not reused
+/// Readers wait for nobody and nobody waits for them; only [`compact`](crate::Database::compact) waits for
+/// those that are alive, and keeps others out for a moment. Pages that a snapshot sees are not reused
 /// while it lives: a long-lived one makes the file grow with every commit
 /// ([`Database::readers`](crate::Database::readers) tells of it).
 pub struct ReadTx {
     transaction: ReadTransaction,
-    pub(crate) core: Arc<Core>,
     catalog: Arc<Catalog>,
     /// The tables opened so far, by the slot of their collection or bucket.
     opened: Box<[OnceLock<OpenedMember>]>,
-    reader: u64,
+    /// Behind what it reads with: nobody swaps the file before that is gone.
+    _reader: Reader,
 }
 
 enum OpenedMember {
@@ -28,15 +29,15 @@ enum OpenedMember {
 
 impl ReadTx {
     pub(crate) fn begin(core: &Arc<Core>) -> Result<Self> {
+        // Before it begins: what the file is swapped for must not find it half begun.
+        let reader = core.enter_reader();
         let (transaction, catalog) = core.begin_read()?;
         let opened = catalog.members().iter().map(|_| OnceLock::new()).collect();
-        let reader = core.enter_reader();
         Ok(Self {
             transaction,
-            core: core.clone(),
             catalog,
             opened,
-            reader,
+            _reader: reader,
         })
     }
 
@@ -86,12 +87,6 @@ impl ReadTx {
         // Two threads may both get here; the first one's tables stay.
         let opened = open()?;
         Ok(Some(cell.get_or_init(|| opened)))
-    }
-}
-
-impl Drop for ReadTx {
-    fn drop(&mut self) {
-        self.core.leave_reader(self.reader);
     }
 }
 

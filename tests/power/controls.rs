@@ -11,7 +11,7 @@ use super::oracle::{
     PATH, Setup, Step, apply, catching, check_damaged, read_state, sound_state_of,
 };
 use super::sim_disk::SimVolume;
-use super::{creation, damage, enumerate, keys, log, sample, secrets};
+use super::{compaction, creation, damage, enumerate, keys, log, sample, secrets};
 
 /// Fails unless the run reports a violation that says one of these things.
 fn assert_caught<R>(
@@ -154,6 +154,24 @@ fn an_acknowledgement_before_the_sync_is_seen() {
 #[test]
 fn a_directory_that_is_not_synced_is_seen() {
     assert_caught(Control::NoDirectorySync, creation::run, &["it is gone"]);
+}
+
+#[test]
+fn a_compacted_file_whose_name_is_not_made_durable_is_seen() {
+    assert_caught(
+        Control::NoDirectorySync,
+        compaction::run,
+        &["may be", "in none"],
+    );
+}
+
+#[test]
+fn a_compacted_file_that_is_not_synced_before_it_has_its_name_is_seen() {
+    assert_caught(
+        Control::NoSyncBeforeSwap,
+        compaction::run,
+        &["does not open"],
+    );
 }
 
 #[test]

@@ -1,5 +1,6 @@
 //! Does a file survive power cuts, kills and failing disks? All of it on a simulated disk.
 
+mod compaction;
 mod controls;
 mod creation;
 mod damage;

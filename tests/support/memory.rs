@@ -5,7 +5,7 @@ use std::io;
 use std::path::{Path, PathBuf};
 use std::sync::{Arc, Mutex};
 
-use larder::testing::{Access, Disk, OpenError, Volume};
+use larder::testing::{Access, Disk, FileIdentity, OpenError, Volume};
 
 type Bytes = Arc<Mutex<Vec<u8>>>;
 
@@ -104,6 +104,19 @@ impl Volume for MemoryVolume {
         Ok(())
     }
 
+    fn rename_over(&self, from: &Path, to: &Path) -> io::Result<()> {
+        let mut files = self.0.lock().unwrap();
+        let bytes = files.named.remove(from).ok_or(io::ErrorKind::NotFound)?;
+        files.named.insert(to.to_path_buf(), bytes);
+        Ok(())
+    }
+
+    fn identity(&self, path: &Path) -> io::Result<Option<FileIdentity>> {
+        let files = self.0.lock().unwrap();
+        let bytes = files.named.get(path).ok_or(io::ErrorKind::NotFound)?;
+        Ok(Some(identity_of(bytes)))
+    }
+
     fn remove(&self, path: &Path) -> io::Result<()> {
         let removed = self.0.lock().unwrap().named.remove(path);
         removed
@@ -113,6 +126,14 @@ impl Volume for MemoryVolume {
 
     fn sync_directory(&self, _: &Path) -> io::Result<()> {
         Ok(())
+    }
+}
+
+fn identity_of(bytes: &Bytes) -> FileIdentity {
+    FileIdentity {
+        device: 0,
+        file: Arc::as_ptr(bytes).addr() as u64,
+        names: 1,
     }
 }
 
@@ -139,6 +160,10 @@ impl File {
 }
 
 impl Disk for File {
+    fn identity(&self) -> io::Result<Option<FileIdentity>> {
+        Ok(Some(identity_of(&self.bytes)))
+    }
+
     fn len(&self) -> io::Result<u64> {
         Ok(self.bytes.lock().unwrap().len() as u64)
     }

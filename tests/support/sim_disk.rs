@@ -20,7 +20,7 @@ use std::io;
 use std::path::{Path, PathBuf};
 use std::sync::{Arc, Mutex, MutexGuard, OnceLock, PoisonError};
 
-use larder::testing::{Access, Disk, OpenError, Volume};
+use larder::testing::{Access, Disk, FileIdentity, OpenError, Volume};
 
 /// What a device writes whole.
 pub const SECTOR: usize = 512;
@@ -423,6 +423,9 @@ pub enum Call {
     Write,
     SetLen,
     Sync,
+    /// A name in place of another file's.
+    Rename,
+    SyncDirectory,
 }
 
 /// A call that will fail.
@@ -461,6 +464,8 @@ impl Failure {
             (Call::SetLen, _, true) => "ENOSPC on set_len, lasting",
             (Call::Sync, _, false) => "EIO on sync, once",
             (Call::Sync, _, true) => "EIO on sync, for ever",
+            (Call::Rename, ..) => "EIO on rename",
+            (Call::SyncDirectory, ..) => "EIO on sync of a directory",
         }
     }
 
@@ -481,12 +486,18 @@ pub const AFTER_FAILED_SYNC: &str = "changes of a file after its sync or set_len
 enum NameOp {
     Link(PathBuf, usize),
     Unlink(PathBuf),
+    /// A file has the second name in place of the first, and of what had it.
+    Rename(PathBuf, PathBuf, usize),
 }
 
 fn apply_name(names: &mut BTreeMap<PathBuf, usize>, op: &NameOp) {
     match op {
         NameOp::Link(path, file) => names.insert(path.clone(), *file),
         NameOp::Unlink(path) => names.remove(path),
+        NameOp::Rename(from, to, file) => {
+            names.remove(from);
+            names.insert(to.clone(), *file)
+        }
     };
 }
 
@@ -496,6 +507,8 @@ struct File {
     current: Image,
     unsynced: Unsynced,
     locked: bool,
+    /// Whether a sync or a change of length failed in this process.
+    must_stop: bool,
 }
 
 /// Looks at what a sync is to make durable.
@@ -520,8 +533,6 @@ struct World {
     failures: Vec<Failure>,
     /// Whether a call failed in this process.
     failed: bool,
-    /// Whether a sync or a change of length did.
-    must_stop: bool,
     tally: Tally,
     rng: Rng,
 }
@@ -553,7 +564,6 @@ impl SimVolume {
             changes: 0,
             failures: Vec::new(),
             failed: false,
-            must_stop: false,
             tally: Tally::default(),
             rng: Rng::new(seed),
         })))
@@ -575,7 +585,7 @@ impl SimVolume {
                     durable: image,
                     pending: Vec::new(),
                 },
-                locked: false,
+                ..File::default()
             });
             world.names.insert(path.clone(), file);
             world.durable_names.insert(path, file);
@@ -629,8 +639,10 @@ impl SimVolume {
         world.kill_after = None;
         world.failures.clear();
         world.failed = false;
-        world.must_stop = false;
-        world.files.iter_mut().for_each(|file| file.locked = false);
+        for file in &mut world.files {
+            file.locked = false;
+            file.must_stop = false;
+        }
     }
 
     /// The process will end after so many more operations that change something.
@@ -640,6 +652,11 @@ impl SimVolume {
 
     pub fn fail(&self, failure: Failure) {
         self.world().failures.push(failure);
+    }
+
+    /// What has not failed yet will not.
+    pub fn fail_no_more(&self) {
+        self.world().failures.clear();
     }
 
     /// Whether the process was killed or one of its calls failed.
@@ -664,6 +681,11 @@ impl SimVolume {
 
     pub fn tally(&self) -> Tally {
         self.world().tally.clone()
+    }
+
+    /// All names that are read.
+    pub fn names(&self) -> Vec<PathBuf> {
+        self.world().names.keys().cloned().collect()
     }
 
     /// What is read under a name.
@@ -725,6 +747,14 @@ impl fmt::Debug for SimVolume {
 }
 
 impl World {
+    fn identity(&self, file: usize) -> FileIdentity {
+        FileIdentity {
+            device: 0,
+            file: file as u64,
+            names: self.names.values().filter(|named| **named == file).count() as u64,
+        }
+    }
+
     /// Whether a call fails, and how.
     fn failure(&mut self, call: Call) -> Option<Failure> {
         let mut fires = None;
@@ -741,15 +771,15 @@ impl World {
         });
         if let Some(failure) = fires {
             self.failed = true;
-            self.must_stop |= matches!(call, Call::Sync | Call::SetLen);
             self.tally.add(failure.name());
         }
         fires
     }
 
     /// Whether the process is still there to do one more thing to a file.
-    fn alive_to_change(&mut self, process: u64) -> io::Result<()> {
-        if process == self.process && self.kill_after != Some(0) && self.must_stop {
+    fn alive_to_change(&mut self, process: u64, file: usize) -> io::Result<()> {
+        let must_stop = self.files[file].must_stop;
+        if process == self.process && self.kill_after != Some(0) && must_stop {
             self.tally.add(AFTER_FAILED_SYNC);
         }
         self.alive(process, true)
@@ -808,6 +838,10 @@ impl Handle {
 }
 
 impl Disk for Handle {
+    fn identity(&self) -> io::Result<Option<FileIdentity>> {
+        Ok(Some(self.volume.world().identity(self.file)))
+    }
+
     fn len(&self) -> io::Result<u64> {
         Ok(self.volume.world().files[self.file].current.len())
     }
@@ -830,7 +864,7 @@ impl Disk for Handle {
     fn write_at(&self, offset: u64, data: &[u8]) -> io::Result<()> {
         self.writable()?;
         let mut world = self.volume.world();
-        world.alive_to_change(self.process)?;
+        world.alive_to_change(self.process, self.file)?;
         if let Some(failure) = world.failure(Call::Write) {
             let written = world.rng.below(data.len());
             let data = Arc::from(&data[..written]);
@@ -845,8 +879,9 @@ impl Disk for Handle {
     fn set_len(&self, len: u64) -> io::Result<()> {
         self.writable()?;
         let mut world = self.volume.world();
-        world.alive_to_change(self.process)?;
+        world.alive_to_change(self.process, self.file)?;
         if let Some(failure) = world.failure(Call::SetLen) {
+            world.files[self.file].must_stop = true;
             return Err(failure.error());
         }
         world.change(self.file, Op::SetLen(len));
@@ -863,9 +898,10 @@ impl Disk for Handle {
             look(&pending);
         }
         let mut world = self.volume.world();
-        world.alive_to_change(self.process)?;
+        world.alive_to_change(self.process, self.file)?;
         if let Some(failure) = world.failure(Call::Sync) {
             let World { files, rng, .. } = &mut *world;
+            files[self.file].must_stop = true;
             let mut kept = Vec::new();
             for op in &files[self.file].unsynced.pending {
                 match rng.below(8) {
@@ -953,6 +989,25 @@ impl Volume for SimVolume {
         Ok(())
     }
 
+    fn rename_over(&self, from: &Path, to: &Path) -> io::Result<()> {
+        let world = &mut *self.world();
+        world.alive(world.process, true)?;
+        let file = *world.names.get(from).ok_or(io::ErrorKind::NotFound)?;
+        if let Some(failure) = world.failure(Call::Rename) {
+            return Err(failure.error());
+        }
+        let op = NameOp::Rename(from.to_path_buf(), to.to_path_buf(), file);
+        apply_name(&mut world.names, &op);
+        world.pending_names.push(op);
+        Ok(())
+    }
+
+    fn identity(&self, path: &Path) -> io::Result<Option<FileIdentity>> {
+        let world = self.world();
+        let file = *world.names.get(path).ok_or(io::ErrorKind::NotFound)?;
+        Ok(Some(world.identity(file)))
+    }
+
     fn remove(&self, path: &Path) -> io::Result<()> {
         let world = &mut *self.world();
         world.alive(world.process, true)?;
@@ -967,7 +1022,12 @@ impl Volume for SimVolume {
 
     fn sync_directory(&self, _directory: &Path) -> io::Result<()> {
         let world = &mut *self.world();
-        world.alive(world.process, true)?;
+        // Where no name is pending, it changes nothing.
+        let changes = !world.pending_names.is_empty();
+        world.alive(world.process, changes)?;
+        if changes && let Some(failure) = world.failure(Call::SyncDirectory) {
+            return Err(failure.error());
+        }
         for op in world.pending_names.drain(..) {
             apply_name(&mut world.durable_names, &op);
         }

@@ -38,6 +38,7 @@ mod register_documents;
 mod scrub;
 mod select;
 mod snapshot;
+mod snapshot_diff;
 mod snapshot_open;
 mod sort;
 #[cfg(feature = "testing")]
@@ -76,6 +77,7 @@ pub use query::{Found, Query, QueryIter};
 pub use register::CollectionOptions;
 pub use select::{Projected, Selected, Selection};
 pub use snapshot::SnapshotOptions;
+pub use snapshot_diff::{ChangeKind, CollectionDiff, SnapshotChange, SnapshotDiff};
 pub use snapshot_open::{Snapshot, SnapshotDepth, SnapshotInfo};
 pub use sort::IntoSort;
 pub use transaction::Readable;

@@ -19,5 +19,5 @@ mod write;
 
 pub(crate) use format::Header;
 pub(crate) use read::SnapshotFile;
-pub(crate) use tables::SnapshotTables;
+pub(crate) use tables::{Changed, SnapshotTables, changes};
 pub(crate) use write::SnapshotWriter;

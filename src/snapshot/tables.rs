@@ -444,15 +444,16 @@ impl Iterator for Verified<'_> {
 }
 
 /// What became of a key between two states.
-pub(super) enum Changed<'e> {
+pub(crate) enum Changed<'e> {
     Same(&'e [u8], &'e [u8]),
-    /// It is new, or has another value.
-    Set(&'e [u8], &'e [u8]),
+    /// It has another value.
+    Replaced(&'e [u8], &'e [u8]),
+    Added(&'e [u8], &'e [u8]),
     Removed(&'e [u8]),
 }
 
 /// Compares a table with what a snapshot has of it, in the order of the keys. That is verified on the way.
-pub(super) fn changes(
+pub(crate) fn changes(
     base: &SnapshotTables,
     name: &str,
     table: ReadTable<'_, '_>,
@@ -471,14 +472,14 @@ pub(super) fn changes(
                     return before.advance().map(drop);
                 }
                 Ordering::Equal => {
-                    tell(Changed::Set(key, value))?;
+                    tell(Changed::Replaced(key, value))?;
                     return before.advance().map(drop);
                 }
                 Ordering::Greater => break,
             }
             before.advance()?;
         }
-        tell(Changed::Set(key, value))
+        tell(Changed::Added(key, value))
     }) {
         told?;
     }

@@ -131,7 +131,7 @@ impl<'p, W: Write> SnapshotWriter<'p, W> {
                 self.table.content.add(key, value);
                 Ok(())
             }
-            Changed::Set(key, value) => {
+            Changed::Added(key, value) | Changed::Replaced(key, value) => {
                 self.table.content.add(key, value);
                 self.table.block.add(key, Some(value))?;
                 self.end_full_block()

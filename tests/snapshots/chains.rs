@@ -1,6 +1,6 @@
 //! A snapshot that builds on another one has what changed, and a chain of them reads as one.
 
-use larder::{PathIndex, ReadTx};
+use larder::{ChangeKind, PathIndex, ReadTx};
 use proptest::prelude::*;
 
 use super::*;
@@ -182,6 +182,84 @@ fn a_table_that_went_and_came_again_has_nothing_of_the_earlier_one() {
     assert_eq!(state(&chain.read().unwrap()), state(&db.read().unwrap()));
     assert_eq!(state(&chain.read().unwrap()).len(), 10);
     chain.verify(SnapshotDepth::Restore).unwrap();
+}
+
+#[test]
+fn what_changed_between_two_snapshots_is_told() {
+    let directory = Directory::new();
+    let path = |name: &str| directory.path(name);
+    let db = builder().open(path("a.larder")).unwrap();
+    fill(&db, 0..100);
+    db.snapshot_to(path("0")).unwrap();
+    db.write(|tx| {
+        let mut things = tx.collection::<Thing>()?;
+        things.remove(3)?;
+        things.remove(4)?;
+        things.put(&Thing {
+            number: 8,
+            ..thing(50)
+        })?;
+        things.insert(&thing(200))?;
+        tx.drop_bucket("settings")?;
+        tx.bucket("other")?.put(b"a", b"b").map(drop)
+    })
+    .unwrap();
+    let before = open(path("0"));
+    db.snapshot_since(&before, path("1")).unwrap();
+    let after = builder()
+        .open_snapshot_chain([path("0"), path("1")])
+        .unwrap();
+    let mut told = Vec::new();
+    let diff = before
+        .diff_with(&after, |change| {
+            told.push((
+                change.collection.to_owned(),
+                change.key.to_vec(),
+                change.kind,
+            ));
+            Ok(())
+        })
+        .unwrap();
+    let id = |id: u64| id.to_be_bytes().to_vec();
+    let expected = [
+        ("other", b"a\0\x01".to_vec(), ChangeKind::Added),
+        ("settings", b"theme\0\x01".to_vec(), ChangeKind::Removed),
+        ("things", id(3), ChangeKind::Removed),
+        ("things", id(4), ChangeKind::Removed),
+        ("things", id(50), ChangeKind::Changed),
+        ("things", id(200), ChangeKind::Added),
+    ];
+    let expected: Vec<_> = expected
+        .into_iter()
+        .map(|(name, key, kind)| (name.to_owned(), key, kind))
+        .collect();
+    assert_eq!(told, expected);
+    let counts: Vec<_> = diff
+        .collections
+        .iter()
+        .map(|found| {
+            (
+                found.name.as_str(),
+                found.added,
+                found.removed,
+                found.changed,
+            )
+        })
+        .collect();
+    assert_eq!(
+        counts,
+        [
+            ("other", 1, 0, 0),
+            ("settings", 0, 1, 0),
+            ("things", 1, 2, 1)
+        ]
+    );
+    assert!(after.diff(&after).unwrap().is_empty());
+    let back = after.diff(&before).unwrap();
+    assert_eq!(back.collections[2].added, 2);
+    let other = builder().open(path("b.larder")).unwrap();
+    other.snapshot_to(path("b")).unwrap();
+    assert_eq!(kind(before.diff(&open(path("b")))), ErrorKind::Invalid);
 }
 
 #[derive(Clone, Debug)]

@@ -4,7 +4,7 @@
 use std::sync::mpsc::{Receiver, Sender, SyncSender, channel, sync_channel};
 use std::thread;
 
-use super::format::{BlockHead, BlockKind, RATIO_MAX, SMALL_BYTES};
+use super::format::{BLOCK_HEAD_BYTES, BlockHead, BlockKind, RATIO_MAX, SMALL_BYTES};
 use super::seal::Seal;
 use crate::base::sync::Arc;
 use crate::base::{Error, ErrorKind, Result};
@@ -26,7 +26,9 @@ pub(super) struct Packed {
     pub(super) number: u64,
     /// Bytes of its payload.
     pub(super) stored: u32,
-    pub(super) bytes: Vec<u8>,
+    pub(super) head: [u8; BLOCK_HEAD_BYTES],
+    /// The payload, and its seal.
+    pub(super) sealed: Vec<u8>,
 }
 
 /// Packs blocks, one after the other.
@@ -64,7 +66,7 @@ impl Packer {
     }
 
     /// Compresses where that makes it smaller, and seals.
-    fn pack(&mut self, job: &Job) -> Result<Packed> {
+    fn pack(&mut self, job: Job) -> Result<Packed> {
         self.learn(&job.dictionary)?;
         let raw = job.raw.as_slice();
         let mut compressed = Vec::new();
@@ -84,7 +86,7 @@ impl Packer {
         let (mut payload, raw_bytes) = if pays {
             (compressed, size(raw.len())?)
         } else {
-            (raw.to_vec(), 0)
+            (job.raw, 0)
         };
         let stored = size(payload.len())?;
         let head = BlockHead {
@@ -94,13 +96,11 @@ impl Packer {
         }
         .encode();
         self.seal.seal(job.number, &head, &mut payload);
-        let mut bytes = Vec::with_capacity(head.len() + payload.len());
-        bytes.extend_from_slice(&head);
-        bytes.append(&mut payload);
         Ok(Packed {
             number: job.number,
             stored,
-            bytes,
+            head,
+            sealed: payload,
         })
     }
 }
@@ -151,13 +151,14 @@ impl Packers {
     }
 
     pub(super) fn give(&mut self, job: Job) -> Result<()> {
-        if self.given == ALONE_BLOCKS && self.given == self.taken {
+        // Handing over what is not compressed takes longer than sealing it.
+        if self.given == ALONE_BLOCKS && self.given == self.taken && self.level != STORED {
             self.start();
         }
         if let Some(worker) = self.worker(self.given) {
             worker.jobs.send(job).map_err(|_| gone())?;
         } else {
-            let packed = self.own.pack(&job)?;
+            let packed = self.own.pack(job)?;
             self.done.push_back(packed);
         }
         self.given += 1;
@@ -197,7 +198,7 @@ impl Packers {
                 .name("larder-snapshot".into())
                 .spawn(move || {
                     for job in received {
-                        if done.send(packer.pack(&job)).is_err() {
+                        if done.send(packer.pack(job)).is_err() {
                             return;
                         }
                     }

@@ -2,6 +2,7 @@
 
 use std::cmp::Ordering;
 use std::fmt;
+use std::ops::Bound;
 
 use super::cache::BlockCache;
 use super::content::Summing;
@@ -10,9 +11,7 @@ use super::read::{InBlock, Layer, LayerRange, Said, SnapshotFile};
 use super::verify::{Order, removed_from_nothing, verify_layer};
 use crate::base::sync::Arc;
 use crate::base::{Error, ErrorKind, Result};
-use crate::store::{
-    ALL, Bounds, KeptBytes, KeptEntry, KeptRange, KeptTable, KeptTables, ReadTable,
-};
+use crate::store::{Bounds, KeptBytes, KeptEntry, KeptRange, KeptTable, KeptTables, ReadTable};
 
 /// The tables of a snapshot.
 pub(crate) struct SnapshotTables {
@@ -462,27 +461,24 @@ pub(crate) fn changes(
     let layers = base.layers(name)?;
     let mut before = Verified::new(&layers);
     before.advance()?;
-    let mut rows = table.range(ALL)?;
-    while let Some(told) = rows.next_with(|key, value| {
+    table.each(Bound::Unbounded, |key, value| {
         while let Some((old_key, old_value)) = before.walk.at() {
             match old_key.cmp(key) {
                 Ordering::Less => tell(Changed::Removed(old_key))?,
                 Ordering::Equal if old_value == value => {
                     tell(Changed::Same(key, value))?;
-                    return before.advance().map(drop);
+                    return before.advance().map(|_| true);
                 }
                 Ordering::Equal => {
                     tell(Changed::Replaced(key, value))?;
-                    return before.advance().map(drop);
+                    return before.advance().map(|_| true);
                 }
                 Ordering::Greater => break,
             }
             before.advance()?;
         }
-        tell(Changed::Added(key, value))
-    }) {
-        told?;
-    }
+        tell(Changed::Added(key, value)).map(|()| true)
+    })?;
     while let Some((key, _)) = before.walk.at() {
         tell(Changed::Removed(key))?;
         before.advance()?;

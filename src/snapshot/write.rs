@@ -2,6 +2,7 @@
 
 use std::collections::VecDeque;
 use std::io::Write;
+use std::ops::Bound;
 
 use super::block::BlockWriter;
 use super::content::Summing;
@@ -12,7 +13,7 @@ use super::seal::Seal;
 use super::tables::{Changed, SnapshotTables, changes};
 use crate::base::sync::Arc;
 use crate::base::{Error, ErrorKind, Result};
-use crate::store::{ALL, ReadTable, ReadTransaction, SnapshotKey};
+use crate::store::{ReadTable, ReadTransaction, SnapshotKey};
 
 /// A snapshot on its way to where it is written.
 pub(crate) struct SnapshotWriter<'p, W> {
@@ -104,16 +105,13 @@ impl<'p, W: Write> SnapshotWriter<'p, W> {
     }
 
     fn whole(&mut self, table: ReadTable<'_, '_>) -> Result<()> {
-        let mut rows = table.range(ALL)?;
-        while let Some(added) = rows.next_with(|key, value| {
+        table.each(Bound::Unbounded, |key, value| {
             self.table.block.add(key, Some(value))?;
             if self.table.block.is_full() {
-                return self.end_whole_block();
+                self.end_whole_block()?;
             }
-            Ok(())
-        }) {
-            added?;
-        }
+            Ok(true)
+        })?;
         if self.table.block.is_empty() {
             return Ok(());
         }
@@ -210,8 +208,11 @@ impl<'p, W: Write> SnapshotWriter<'p, W> {
             number: packed.number,
             stored: packed.stored,
         };
-        self.out.write_all(&packed.bytes).map_err(not_written)?;
-        self.offset += packed.bytes.len() as u64;
+        let written = self.out.write_all(&packed.head);
+        written
+            .and_then(|()| self.out.write_all(&packed.sealed))
+            .map_err(not_written)?;
+        self.offset += (packed.head.len() + packed.sealed.len()) as u64;
         (self.progress)(self.offset)?;
         Ok(place)
     }

@@ -53,7 +53,7 @@ pub(super) fn verify_layer(layer: &Layer, is_whole: bool) -> Result<Content> {
     });
     let mut content = Summing::default();
     let mut order = Order::default();
-    for step in done.into_inner().into_iter().flatten() {
+    for step in std::mem::take(&mut *done.lock()).into_iter().flatten() {
         let step = step?;
         order.next(&step.first)?;
         order.last = Some(step.last);

@@ -77,6 +77,7 @@ pub use schema::storable::Storable;
 pub use schema::token::{Field, Index, Order, Unique};
 pub use schema::types;
 pub use schema::view::{Budget, ListRef, MapRef, StructRef, ValueRef, VariantRef};
+pub use snapshot::{KeptAs, Retention, RetentionPlan};
 pub use store::{
     CompactReport, KdfParameters, KeyInfo, KeyKind, Outcome, RecoveryReport, ScrubProgress,
     ScrubReport, Verify,

@@ -35,6 +35,7 @@ mod project;
 mod query;
 mod register;
 mod register_documents;
+mod retention;
 mod scrub;
 mod select;
 mod snapshot;

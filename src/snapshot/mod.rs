@@ -2,7 +2,7 @@
 //!
 //! `format` says how a snapshot lies in its file, `block` how entries lie in a block, `seal` what makes sure of
 //! one. `write`, `pack` and `dictionary` write, `read` (and `ahead` of it) one file, `tables` what a reader sees of one or of a chain;
-//! `content` is what both sum up.
+//! `content` is what both sum up. `retention` says which are kept.
 
 mod ahead;
 mod block;
@@ -12,6 +12,7 @@ mod dictionary;
 mod format;
 mod pack;
 mod read;
+mod retention;
 mod seal;
 mod tables;
 mod verify;
@@ -19,5 +20,7 @@ mod write;
 
 pub(crate) use format::Header;
 pub(crate) use read::SnapshotFile;
+pub(crate) use retention::Dated;
+pub use retention::{KeptAs, Retention, RetentionPlan};
 pub(crate) use tables::{Changed, SnapshotTables, changes};
 pub(crate) use write::SnapshotWriter;

@@ -280,7 +280,7 @@ mod tests {
         assert_eq!(kept(&Retention::new().keep_last(0), &given), [2, 1, 0]);
         assert_eq!(kept(&Retention::new().keep_last(1), &given), [2]);
         assert_eq!(kept(&Retention::new().keep_hourly(2), &given), [2, 0]);
-        let within = |minutes| Retention::new().keep_within(Duration::from_secs(minutes * 60));
+        let within = |minutes: u64| Retention::new().keep_within(Duration::from_secs(minutes * 60));
         assert_eq!(kept(&within(9), &given), [2]);
         assert_eq!(kept(&within(10), &given), [2, 1]);
         let plan = Retention::new()

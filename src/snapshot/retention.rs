@@ -223,6 +223,8 @@ fn age(newest: Timestamp, created: Timestamp) -> u128 {
 
 #[cfg(test)]
 mod tests {
+    use std::collections::HashSet;
+
     use proptest::prelude::*;
 
     use super::*;
@@ -309,45 +311,59 @@ mod tests {
         assert_eq!(kept(&Retention::new().keep_last(1), &given), [2, 0]);
     }
 
-    /// By the text of the time: is there no newer one with the same text, and are there fewer than `count`
-    /// other texts that are newer?
-    fn naive(count: usize, letters: usize, given: &[Dated], one: &Dated) -> bool {
-        let text = |dated: &Dated| dated.created.to_string()[..letters].to_owned();
-        let newer = given
-            .iter()
-            .filter(|other| (other.created, other.id) > (one.created, one.id));
-        let newer: std::collections::HashSet<_> = newer.map(text).collect();
-        !newer.contains(&text(one)) && newer.len() < count
+    /// Is there no newer one of the same period, and are there newer ones of fewer than `count` others?
+    fn naive(
+        count: usize,
+        period: impl Fn(&Dated) -> String,
+        given: &[Dated],
+        one: &Dated,
+    ) -> bool {
+        let is_newer = |other: &&Dated| (other.created, other.id) > (one.created, one.id);
+        let newer: HashSet<_> = given.iter().filter(is_newer).map(&period).collect();
+        !newer.contains(&period(one)) && newer.len() < count
+    }
+
+    /// The beginning of the time's text is its period.
+    fn text(letters: usize) -> impl Fn(&Dated) -> String {
+        move |dated| dated.created.to_string()[..letters].to_owned()
+    }
+
+    /// How many Mondays there were since 1970-01-05, the first.
+    fn mondays(dated: &Dated) -> String {
+        let day = dated.created.as_micros() / 86_400_000_000;
+        (4..=day).step_by(7).count().to_string()
     }
 
     proptest! {
         #[test]
         fn it_keeps_what_a_naive_one_keeps(
             minutes in prop::collection::vec(0..2_000_000_i64, 0..40),
-            counts in prop::array::uniform5(0..6_usize),
+            counts in prop::array::uniform6(0..6_usize),
         ) {
             let all = (0..).zip(minutes);
             let given: Vec<_> = all
                 .map(|(id, minute)| dated(id, Timestamp::from_micros(minute * 60_000_000)))
                 .collect();
-            let [last, hourly, daily, monthly, yearly] = counts;
-            let retention = Retention::new().keep_last(last).keep_hourly(hourly).keep_daily(daily)
+            let [last, hourly, daily, weekly, monthly, yearly] = counts;
+            let retention = Retention::new().keep_last(last).keep_hourly(hourly).keep_daily(daily).keep_weekly(weekly)
                 .keep_monthly(monthly).keep_yearly(yearly);
             let plan = retention.plan_dated(given.iter().copied());
             prop_assert_eq!(plan.keep.len() + plan.forget.len(), given.len());
             let is_kept = |dated: &Dated| plan.keep.iter().any(|(id, _)| *id == dated.id);
             for one in &given {
-                let expected = counts == [0; 5]
-                    || naive(1, 0, &given, one)
-                    || given.iter().filter(|o| (o.created, o.id) > (one.created, one.id)).count() < last
-                    || [(hourly, 13), (daily, 10), (monthly, 7), (yearly, 4)]
-                        .iter()
-                        .any(|&(count, letters)| naive(count, letters, &given, one));
+                let expected = counts == [0; 6]
+                    || naive(1, text(0), &given, one)
+                    || naive(last, |dated| dated.id.to_string(), &given, one)
+                    || naive(hourly, text(13), &given, one)
+                    || naive(daily, text(10), &given, one)
+                    || naive(weekly, mondays, &given, one)
+                    || naive(monthly, text(7), &given, one)
+                    || naive(yearly, text(4), &given, one);
                 prop_assert_eq!(is_kept(one), expected);
             }
             prop_assert_eq!(&retention.plan_dated(given.iter().rev().copied()), &plan);
-            if counts != [0; 5] {
-                let more = kept(&retention.keep_weekly(3).keep_daily(daily + 1), &given);
+            if counts != [0; 6] {
+                let more = kept(&retention.keep_weekly(weekly + 1).keep_daily(daily + 1), &given);
                 prop_assert!(plan.keep.iter().all(|(id, _)| more.contains(&id.as_u128())));
             }
         }

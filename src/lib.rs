@@ -63,8 +63,9 @@ pub use api::{
     DocumentsOfMut, Explanation, Filter, Found, IndexEntries, IndexInfo, IndexReader, IndexToken,
     IntoDocument, IntoFilter, IntoSort, Iter, Migration, MigrationEntry, MigrationEvent,
     MigrationPlan, MigrationProgress, MigrationReport, Operand, PathIndex, PlannedStep, Problem,
-    Projected, Query, QueryIter, Readable, Selected, Selection, Snapshot, SnapshotChange,
-    SnapshotDepth, SnapshotDiff, SnapshotInfo, SnapshotOptions, Sum, Unlock, ValuePath, View,
+    Projected, PruneReport, Query, QueryIter, Readable, Selected, Selection, Snapshot,
+    SnapshotChange, SnapshotDepth, SnapshotDiff, SnapshotInfo, SnapshotListing, SnapshotOptions,
+    SnapshotStore, Sum, Unlock, ValuePath, View,
 };
 pub use base::{CommitId, Error, ErrorKind, Result, SchemaVersions};
 pub use codec::key::folded::Folded;

@@ -41,6 +41,7 @@ mod select;
 mod snapshot;
 mod snapshot_diff;
 mod snapshot_open;
+mod snapshot_store;
 mod sort;
 #[cfg(feature = "testing")]
 pub(crate) mod testing;
@@ -80,6 +81,7 @@ pub use select::{Projected, Selected, Selection};
 pub use snapshot::SnapshotOptions;
 pub use snapshot_diff::{ChangeKind, CollectionDiff, SnapshotChange, SnapshotDiff};
 pub use snapshot_open::{Snapshot, SnapshotDepth, SnapshotInfo};
+pub use snapshot_store::{PruneReport, SnapshotListing, SnapshotStore};
 pub use sort::IntoSort;
 pub use transaction::Readable;
 pub use view::View;

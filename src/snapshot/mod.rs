@@ -2,13 +2,14 @@
 //!
 //! `format` says how a snapshot lies in its file, `block` how entries lie in a block, `seal` what makes sure of
 //! one. `write`, `pack` and `dictionary` write, `read` (and `ahead` of it) one file, `tables` what a reader sees of one or of a chain;
-//! `content` is what both sum up. `retention` says which are kept.
+//! `content` is what both sum up. `directory` finds those that are kept together, `retention` says which are kept.
 
 mod ahead;
 mod block;
 mod cache;
 mod content;
 mod dictionary;
+mod directory;
 mod format;
 mod pack;
 mod read;
@@ -18,6 +19,7 @@ mod tables;
 mod verify;
 mod write;
 
+pub(crate) use directory::{Contents, KeptFile, name_of, other_name};
 pub(crate) use format::Header;
 pub(crate) use read::SnapshotFile;
 pub(crate) use retention::Dated;

@@ -32,6 +32,7 @@ mod compact;
 mod controls;
 mod copy;
 mod create;
+mod directory;
 #[cfg_attr(
     not(feature = "testing"),
     allow(unreachable_pub, reason = "the tests of this crate reach it")
@@ -82,7 +83,8 @@ pub use controls::{Control, Controls};
 pub(crate) use copy::{restore_in_memory, restore_to};
 #[cfg(feature = "testing")]
 pub use create::sealed_backend;
-pub(crate) use create::write_new_file;
+pub(crate) use create::{NewFile, write_new_file};
+pub(crate) use directory::Directory;
 #[cfg(not(feature = "testing"))]
 pub(crate) use disk::Disk;
 #[cfg(feature = "testing")]

@@ -6,8 +6,7 @@ use std::path::{Path, PathBuf};
 use larder::testing::{CipherKind, Control, Controls};
 use larder::uuid::Uuid;
 use larder::{
-    Database, Readable, Result, Retention, SnapshotDepth, SnapshotInfo, SnapshotListing,
-    SnapshotStore,
+    Database, Result, Retention, SnapshotDepth, SnapshotInfo, SnapshotListing, SnapshotStore,
 };
 
 use super::oracle::{KEY, Setup, catching};
@@ -21,7 +20,7 @@ const CUTS: usize = 6;
 const INTERRUPTED: &str = "runs that were killed";
 const STRAY: &str = "images with an unfinished file";
 const HELD: &str = "images in which a kept snapshot builds on a forgotten one";
-const BACK: &str = "images in which a forgotten one is back that is being forgotten";
+const BETWEEN: &str = "images that list one that was being taken, forgotten or recalled";
 
 /// What must be there after a power cut.
 #[derive(Default)]
@@ -144,7 +143,7 @@ fn go_on(
         tally.add(HELD);
     }
     if listing.snapshots.len() > expected.listed.len() {
-        tally.add(BACK);
+        tally.add(BETWEEN);
     }
     let text = |error: larder::Error| format!("it cannot go on: {error}");
     store.prune().map_err(text)?;
@@ -243,7 +242,7 @@ fn what_was_taken_and_not_forgotten_is_there_after_any_interruption() {
         INTERRUPTED,
         STRAY,
         HELD,
-        BACK,
+        BETWEEN,
         "directory entry lost",
         "process kill",
         "EIO on write, once",

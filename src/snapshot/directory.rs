@@ -107,16 +107,21 @@ impl Contents {
                 continue;
             }
             match look(directory, options, &name) {
-                Ok((header, bytes)) => contents.files.push(KeptFile {
+                Ok((header, bytes, Ok(()))) => contents.files.push(KeptFile {
                     name,
                     header,
                     bytes,
                     is_forgotten,
                 }),
-                Err(_) if !directory.has(&name) => return Ok(None),
-                Err((header, error)) => contents.damaged.push(DamagedFile {
+                Ok((header, _, Err(error))) => contents.damaged.push(DamagedFile {
                     name,
-                    header,
+                    header: Some(header),
+                    error,
+                }),
+                Err(_) if !directory.has(&name) => return Ok(None),
+                Err(error) => contents.damaged.push(DamagedFile {
+                    name,
+                    header: None,
                     error,
                 }),
             }
@@ -234,17 +239,16 @@ pub(crate) fn other_name(name: &str) -> Result<String> {
     }
 }
 
-/// What its beginning says, and whether its end fits.
+/// What its beginning says, how many bytes it has, and whether its end fits.
 fn look(
     directory: &Directory,
     options: &OpenOptions,
     name: &str,
-) -> Result<(Header, u64), (Option<Header>, Error)> {
-    let disk =
-        open_kept(&directory.path_of(name), false, options).map_err(|error| (None, error))?;
-    let (header, bytes) = SnapshotFile::header_of(&*disk).map_err(|error| (None, error))?;
-    SnapshotFile::check_end(&*disk, &header, bytes).map_err(|error| (Some(header), error))?;
-    Ok((header, bytes))
+) -> Result<(Header, u64, Result<()>)> {
+    let disk = open_kept(&directory.path_of(name), false, options)?;
+    let (header, bytes) = SnapshotFile::header_of(&*disk)?;
+    let end = SnapshotFile::check_end(&*disk, &header, bytes);
+    Ok((header, bytes, end))
 }
 
 #[cfg(test)]

@@ -253,7 +253,7 @@ fn what_is_damaged_or_foreign_is_told_and_left_alone() {
     let bytes = std::fs::read(&third_file).unwrap();
     // Its beginning says what it builds on; its end is gone.
     std::fs::write(&third_file, &bytes[..bytes.len() - 1]).unwrap();
-    let mut damaged = vec![
+    let mut damaged = [
         third_file,
         write("short.snapshot", &bytes[..100]),
         write("empty.forgotten", b""),

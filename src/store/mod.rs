@@ -16,7 +16,8 @@
 //!
 //! From the disk upwards: `disk` (the seam) and `file`, `owner` (the latch), `layout`, `header` and
 //! `headers`, `seal` with `cipher`, `superblock`, `sealed` (what redb sees), `overlay`, `log`; then
-//! `transaction` with `journal` and `table`, `rows`, `store`, `commit`, `open`, `create`, `copy` and `compact`.
+//! `transaction` with `journal` and `table`, `rows`, `store`, `commit`, `open`, `create`, `copy` and `compact`;
+//! `directory` for files that are kept together.
 
 #[cfg_attr(
     not(feature = "testing"),

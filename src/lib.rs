@@ -63,8 +63,9 @@ pub use api::{
     DocumentsOfMut, Explanation, Filter, Found, IndexEntries, IndexInfo, IndexReader, IndexToken,
     IntoDocument, IntoFilter, IntoSort, Iter, Migration, MigrationEntry, MigrationEvent,
     MigrationPlan, MigrationProgress, MigrationReport, Operand, PathIndex, PlannedStep, Problem,
-    Projected, Query, QueryIter, Readable, Selected, Selection, Snapshot, SnapshotChange,
-    SnapshotDepth, SnapshotDiff, SnapshotInfo, SnapshotOptions, Sum, Unlock, ValuePath, View,
+    Projected, PruneReport, Query, QueryIter, Readable, Selected, Selection, Snapshot,
+    SnapshotChange, SnapshotDepth, SnapshotDiff, SnapshotInfo, SnapshotListing, SnapshotOptions,
+    SnapshotStore, Sum, Unlock, ValuePath, View,
 };
 pub use base::{CommitId, Error, ErrorKind, Result, SchemaVersions};
 pub use codec::key::folded::Folded;
@@ -77,6 +78,7 @@ pub use schema::storable::Storable;
 pub use schema::token::{Field, Index, Order, Unique};
 pub use schema::types;
 pub use schema::view::{Budget, ListRef, MapRef, StructRef, ValueRef, VariantRef};
+pub use snapshot::{KeptAs, Retention, RetentionPlan};
 pub use store::{
     CompactReport, KdfParameters, KeyInfo, KeyKind, Outcome, RecoveryReport, ScrubProgress,
     ScrubReport, Verify,

@@ -34,6 +34,7 @@ mod queries;
 mod records;
 mod registration;
 mod scenarios;
+mod snapshot_store;
 mod snapshots;
 mod suites;
 mod support;

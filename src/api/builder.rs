@@ -152,6 +152,18 @@ impl Builder {
         self.open_store(store, 0)
     }
 
+    /// The same choices once more.
+    pub(super) fn again(&self) -> Self {
+        Self {
+            options: self.options.clone(),
+            body_bytes_max: self.body_bytes_max,
+            durability: self.durability,
+            sync_interval: self.sync_interval,
+            registrations: self.registrations.clone(),
+            map_snapshots: self.map_snapshots,
+        }
+    }
+
     fn open_file(self, path: &Path, mode: Mode, least: u64) -> Result<Database> {
         let named = |error: Error| error.during(format!("open {}", path.display()));
         self.check_limits().map_err(named)?;

@@ -244,6 +244,7 @@ pub(super) struct Lacking {
 }
 
 /// What a program says of a collection.
+#[derive(Clone)]
 pub(super) enum Registration {
     Records(Declared, Option<CollectionOptions>),
     Documents(DocumentSchema),
@@ -297,6 +298,7 @@ impl Registration {
 }
 
 /// A record as a program declares it, and the code that leads to it.
+#[derive(Clone)]
 pub(super) struct Declared {
     pub(super) record: RecordType,
     pub(super) steps: Vec<Step>,

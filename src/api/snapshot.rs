@@ -14,7 +14,8 @@ use crate::base::error::Context;
 use crate::base::{CommitId, Error, Result, clock};
 use crate::codec::timestamp::Timestamp;
 use crate::snapshot::{Header, SnapshotFile, SnapshotWriter};
-use crate::store::{Disk, SnapshotKey, write_new_file};
+use crate::store::{Disk, NewFile, OpenOptions, SnapshotKey, write_new_file};
+use crate::txn::read::ReadTx;
 
 /// Choices for [`Database::snapshot_with`].
 #[must_use = "these are choices only; give them to `snapshot_with`"]
@@ -89,6 +90,19 @@ impl<'p> SnapshotOptions<'p> {
         self.progress = Some(Box::new(progress));
         self
     }
+
+    pub(super) fn has_base(&self) -> bool {
+        self.base.is_some()
+    }
+
+    /// Whether a snapshot of that database will be encrypted.
+    pub(super) fn encrypts(&self, db: &Database) -> bool {
+        match self.seal {
+            SealedBy::Same => db.is_encrypted(),
+            SealedBy::Nothing => false,
+            SealedBy::Other(_) => true,
+        }
+    }
 }
 
 impl Database {
@@ -151,16 +165,9 @@ impl Database {
         options: SnapshotOptions<'_>,
     ) -> Result<SnapshotInfo> {
         let path = path.as_ref();
-        let written = write_new_file(
-            path,
-            self.core.store.options(),
-            |file| {
-                let out = BufWriter::with_capacity(BUFFER_BYTES, file);
-                self.write_snapshot(out, options)
-            },
-            Written::verify,
-        );
-        written.context(|| format!("write the snapshot {}", path.display()))
+        self.plan_snapshot(options)
+            .and_then(|planned| planned.write_file(path, self.core.store.options()))
+            .context(|| format!("write the snapshot {}", path.display()))
     }
 
     /// Writes a snapshot down a pipe: a file, a socket, a program that sends it elsewhere. It is not
@@ -169,29 +176,23 @@ impl Database {
     /// # Errors
     /// [`Io`](crate::ErrorKind::Io) when the writer fails.
     pub fn snapshot_into(&self, out: impl Write, options: SnapshotOptions<'_>) -> Result<()> {
-        self.write_snapshot(out, options)
+        self.plan_snapshot(options)
+            .and_then(|planned| planned.write(out))
             .map(drop)
             .context(|| "write a snapshot")
     }
 
-    fn write_snapshot<'p>(
+    /// Begins to read what is committed now, and says what a snapshot of it will be.
+    pub(super) fn plan_snapshot<'p>(
         &self,
-        out: impl Write,
         options: SnapshotOptions<'p>,
-    ) -> Result<Written<'p>> {
-        let SnapshotOptions {
-            level,
-            seal,
-            rate,
-            base,
-            mut progress,
-        } = options;
+    ) -> Result<PlannedSnapshot<'p>> {
         let tx = self.read()?;
         let transaction = tx.transaction();
         let last = transaction.last_commit()?;
         let id = Uuid::new_v4();
         let store = &self.core.store;
-        let key = match &seal {
+        let key = match &options.seal {
             SealedBy::Nothing => None,
             SealedBy::Same => store.snapshot_key(id, None)?,
             SealedBy::Other(unlock) => {
@@ -201,7 +202,7 @@ impl Database {
         };
         let header = Header {
             id,
-            base: base.map(|base| base.info().id),
+            base: options.base.map(|base| base.info().id),
             database: store.database_id(),
             commit: last.map_or(CommitId::new(0, 0), |last| last.id),
             revision: last.map_or(0, |last| last.revision),
@@ -209,14 +210,55 @@ impl Database {
             epoch: store.epoch(),
             is_encrypted: key.is_some(),
         };
-        if let Some(base) = base {
+        if let Some(base) = options.base {
             check_base(&header, base)?;
         }
+        Ok(PlannedSnapshot {
+            tx,
+            header,
+            key,
+            options,
+        })
+    }
+}
+
+/// A snapshot that is to be written, and the transaction that it is read in.
+pub(super) struct PlannedSnapshot<'p> {
+    tx: ReadTx,
+    pub(super) header: Header,
+    key: Option<SnapshotKey>,
+    options: SnapshotOptions<'p>,
+}
+
+impl<'p> PlannedSnapshot<'p> {
+    /// Into a new file, which gets its name when it was read again.
+    pub(super) fn write_file(self, path: &Path, to: &OpenOptions) -> Result<SnapshotInfo> {
+        let write = |file: &mut NewFile| {
+            let out = BufWriter::with_capacity(BUFFER_BYTES, file);
+            self.write(out)
+        };
+        write_new_file(path, to, write, Written::verify)
+    }
+
+    fn write(self, out: impl Write) -> Result<Written<'p>> {
+        let Self {
+            tx,
+            header,
+            key,
+            options:
+                SnapshotOptions {
+                    level,
+                    rate,
+                    base,
+                    mut progress,
+                    ..
+                },
+        } = self;
         let begin = clock::instant();
         let mut progress = |bytes| go_on(bytes, rate, begin, progress.as_deref_mut());
         let level = level.unwrap_or(LEVEL);
         let mut writer = SnapshotWriter::new(out, &header, key.as_ref(), level, &mut progress)?;
-        writer.all(transaction, base.map(|base| &*base.tables))?;
+        writer.all(tx.transaction(), base.map(|base| &*base.tables))?;
         writer.finish()?;
         Ok(Written { key, base })
     }

@@ -42,7 +42,7 @@ impl SnapshotInfo {
         Self::new(&file.header, file.bytes)
     }
 
-    fn new(header: &Header, bytes: u64) -> Self {
+    pub(super) fn new(header: &Header, bytes: u64) -> Self {
         Self {
             id: header.id,
             base: header.base,

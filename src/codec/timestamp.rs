@@ -52,6 +52,31 @@ impl Timestamp {
     pub const fn as_micros(self) -> i64 {
         self.0
     }
+
+    /// Hours since 1970 began.
+    pub(crate) fn hour(self) -> i64 {
+        self.0.div_euclid(3600 * MICROS_PER_SECOND)
+    }
+
+    /// Days since 1970 began.
+    pub(crate) fn day(self) -> i64 {
+        self.0.div_euclid(SECONDS_PER_DAY * MICROS_PER_SECOND)
+    }
+
+    /// Weeks of ISO 8601, from Monday on, since the one in which 1970 began, on a Thursday.
+    pub(crate) fn week(self) -> i64 {
+        (self.day() + 3).div_euclid(7)
+    }
+
+    /// Months since the year 0 began.
+    pub(crate) fn month(self) -> i64 {
+        let Date { year, month, .. } = Date::from_days(self.day());
+        year * 12 + month - 1
+    }
+
+    pub(crate) fn year(self) -> i64 {
+        Date::from_days(self.day()).year
+    }
 }
 
 /// Rounds down to the microsecond.

@@ -67,6 +67,14 @@ impl SnapshotFile {
         Ok((header, bytes))
     }
 
+    /// Whether the end fits the beginning; what lies between is not looked at, and no key is needed.
+    ///
+    /// # Errors
+    /// `Corrupt` where it is cut off, or the two are of different files.
+    pub(crate) fn check_end(disk: &dyn Disk, header: &Header, bytes: u64) -> Result<()> {
+        footer_of(disk, header, bytes).map(drop)
+    }
+
     /// Opens it by a passphrase or key, where it is encrypted; verifies header, footer and manifest.
     ///
     /// # Errors
@@ -101,15 +109,7 @@ impl SnapshotFile {
         if !has_its_key {
             return Err(Error::corrupt("the page of its keys is another"));
         }
-        let mut footer = [0; FOOTER_BYTES];
-        let end = bytes.saturating_sub(FOOTER_BYTES as u64);
-        disk.read_at(end, &mut footer).map_err(not_read)?;
-        let footer = Footer::decode(&footer)?;
-        if footer.length != bytes || footer.id != header.id {
-            return Err(Error::corrupt(
-                "the footer is that of another snapshot, or something lies between",
-            ));
-        }
+        let (footer, end) = footer_of(&*disk, &header, bytes)?;
         let cipher = key.as_ref().map(SnapshotKey::cipher);
         let mut file = Self {
             disk,
@@ -301,6 +301,20 @@ impl Decompressors {
         self.idle.lock().push(decompressor);
         bytes
     }
+}
+
+/// The footer, and where it begins.
+fn footer_of(disk: &dyn Disk, header: &Header, bytes: u64) -> Result<(Footer, u64)> {
+    let mut footer = [0; FOOTER_BYTES];
+    let end = bytes.saturating_sub(FOOTER_BYTES as u64);
+    disk.read_at(end, &mut footer).map_err(not_read)?;
+    let footer = Footer::decode(&footer)?;
+    if footer.length != bytes || footer.id != header.id {
+        return Err(Error::corrupt(
+            "the footer is that of another snapshot, or something lies between",
+        ));
+    }
+    Ok((footer, end))
 }
 
 /// Says what opens it; behind the header.

@@ -130,6 +130,19 @@ pub trait Volume: Debug + Send + Sync + 'static {
     /// Removes a file.
     fn remove(&self, path: &Path) -> io::Result<()>;
 
+    /// All names in a directory, as paths of their own.
+    fn list_directory(&self, directory: &Path) -> io::Result<Vec<PathBuf>> {
+        let _ = directory;
+        Err(io::ErrorKind::Unsupported.into())
+    }
+
+    /// Makes a directory, and what it is to lie in, where they are absent: durable. Nothing where paths need
+    /// none.
+    fn create_directory(&self, directory: &Path) -> io::Result<()> {
+        let _ = directory;
+        Ok(())
+    }
+
     /// Makes the names in a directory durable.
     fn sync_directory(&self, directory: &Path) -> io::Result<()>;
 }

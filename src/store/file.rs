@@ -94,6 +94,29 @@ impl Volume for Files {
         std::fs::remove_file(path)
     }
 
+    fn list_directory(&self, directory: &Path) -> io::Result<Vec<PathBuf>> {
+        let entries = std::fs::read_dir(directory)?;
+        entries
+            .map(|entry| entry.map(|entry| entry.path()))
+            .collect()
+    }
+
+    fn create_directory(&self, directory: &Path) -> io::Result<()> {
+        if directory.is_dir() {
+            return Ok(());
+        }
+        let parent = super::create::directory_of(directory);
+        if parent != directory {
+            self.create_directory(&parent)?;
+        }
+        match std::fs::create_dir(directory) {
+            // Somebody else was faster.
+            Err(_) if directory.is_dir() => {}
+            created => created?,
+        }
+        self.sync_directory(&parent)
+    }
+
     /// Windows has no such call; NTFS journals names.
     fn sync_directory(&self, directory: &Path) -> io::Result<()> {
         if cfg!(windows) {

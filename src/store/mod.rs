@@ -16,7 +16,8 @@
 //!
 //! From the disk upwards: `disk` (the seam) and `file`, `owner` (the latch), `layout`, `header` and
 //! `headers`, `seal` with `cipher`, `superblock`, `sealed` (what redb sees), `overlay`, `log`; then
-//! `transaction` with `journal` and `table`, `rows`, `store`, `commit`, `open`, `create`, `copy` and `compact`.
+//! `transaction` with `journal` and `table`, `rows`, `store`, `commit`, `open`, `create`, `copy` and `compact`;
+//! `directory` for files that are kept together.
 
 #[cfg_attr(
     not(feature = "testing"),
@@ -32,6 +33,7 @@ mod compact;
 mod controls;
 mod copy;
 mod create;
+mod directory;
 #[cfg_attr(
     not(feature = "testing"),
     allow(unreachable_pub, reason = "the tests of this crate reach it")
@@ -82,7 +84,8 @@ pub use controls::{Control, Controls};
 pub(crate) use copy::{restore_in_memory, restore_to};
 #[cfg(feature = "testing")]
 pub use create::sealed_backend;
-pub(crate) use create::write_new_file;
+pub(crate) use create::{NewFile, write_new_file};
+pub(crate) use directory::Directory;
 #[cfg(not(feature = "testing"))]
 pub(crate) use disk::Disk;
 #[cfg(feature = "testing")]

@@ -6,6 +6,7 @@ mod creation;
 mod damage;
 mod enumerate;
 mod history;
+mod keeping;
 mod keys;
 mod length;
 mod log;

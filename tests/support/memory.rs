@@ -124,6 +124,13 @@ impl Volume for MemoryVolume {
             .ok_or_else(|| io::ErrorKind::NotFound.into())
     }
 
+    fn list_directory(&self, directory: &Path) -> io::Result<Vec<PathBuf>> {
+        let files = self.0.lock().unwrap();
+        let paths = files.named.keys();
+        let within = paths.filter(|path| path.parent() == Some(directory));
+        Ok(within.cloned().collect())
+    }
+
     fn sync_directory(&self, _: &Path) -> io::Result<()> {
         Ok(())
     }

@@ -822,6 +822,9 @@ struct Handle {
     file: usize,
     process: u64,
     access: Access,
+    /// Whether the lock is its own. Those who read what nobody writes have none: they are not in each other's
+    /// way, and never in that of who removes the name.
+    holds: bool,
 }
 
 impl Handle {
@@ -920,7 +923,7 @@ impl Disk for Handle {
 
     fn unlock(&self) -> io::Result<()> {
         let mut world = self.volume.world();
-        if world.process == self.process {
+        if self.holds && world.process == self.process {
             world.files[self.file].locked = false;
         }
         Ok(())
@@ -964,6 +967,26 @@ impl Volume for SimVolume {
             file,
             process,
             access,
+            holds: true,
+        }))
+    }
+
+    fn open_kept(&self, path: &Path, _mapped: bool) -> Result<Box<dyn Disk>, OpenError> {
+        let mut world = self.world();
+        let process = world.process;
+        world.alive(process, false).map_err(OpenError::Io)?;
+        let Some(file) = world.names.get(path).copied() else {
+            return Err(OpenError::Io(io::ErrorKind::NotFound.into()));
+        };
+        if world.files[file].locked {
+            return Err(OpenError::Locked);
+        }
+        Ok(Box::new(Handle {
+            volume: self.clone(),
+            file,
+            process,
+            access: Access::Read,
+            holds: false,
         }))
     }
 
@@ -1018,6 +1041,14 @@ impl Volume for SimVolume {
         apply_name(&mut world.names, &op);
         world.pending_names.push(op);
         Ok(())
+    }
+
+    fn list_directory(&self, directory: &Path) -> io::Result<Vec<PathBuf>> {
+        let mut world = self.world();
+        let process = world.process;
+        world.alive(process, false)?;
+        let within = |path: &&PathBuf| path.parent() == Some(directory);
+        Ok(world.names.keys().filter(within).cloned().collect())
     }
 
     fn sync_directory(&self, _directory: &Path) -> io::Result<()> {

@@ -2,6 +2,7 @@
 
 mod chains;
 mod encrypted;
+mod golden;
 mod hostile;
 mod reading;
 

@@ -100,8 +100,10 @@ pub(crate) fn write_new_file<W, R>(
         };
         let mut file = NewFile { disk, offset: 0 };
         let written = write(&mut file)?;
-        let synced = file.disk.sync();
-        synced.map_err(|error| from_io(error, "the new file cannot be made durable"))?;
+        if !options.controls.has(Control::NoSyncBeforeSwap) {
+            let synced = file.disk.sync();
+            synced.map_err(|error| from_io(error, "the new file cannot be made durable"))?;
+        }
         check(written, file.disk)
     })
 }

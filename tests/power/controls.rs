@@ -11,7 +11,7 @@ use super::oracle::{
     PATH, Setup, Step, apply, catching, check_damaged, read_state, sound_state_of,
 };
 use super::sim_disk::SimVolume;
-use super::{compaction, creation, damage, enumerate, keys, log, sample, secrets};
+use super::{compaction, creation, damage, enumerate, keys, log, sample, secrets, snapshot};
 
 /// Fails unless the run reports a violation that says one of these things.
 fn assert_caught<R>(
@@ -171,6 +171,15 @@ fn a_compacted_file_that_is_not_synced_before_it_has_its_name_is_seen() {
         Control::NoSyncBeforeSwap,
         compaction::run,
         &["does not open"],
+    );
+}
+
+#[test]
+fn a_snapshot_that_is_not_synced_before_it_has_its_name_is_seen() {
+    assert_caught(
+        Control::NoSyncBeforeSwap,
+        snapshot::run,
+        &["does not open", "is not whole"],
     );
 }
 

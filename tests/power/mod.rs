@@ -14,6 +14,7 @@ mod migration;
 mod oracle;
 mod sample;
 mod secrets;
+mod snapshot;
 mod sweep;
 
 use larder::testing::CipherKind;

@@ -1000,6 +1000,9 @@ impl Volume for SimVolume {
         if world.names.contains_key(to) {
             return Err(io::ErrorKind::AlreadyExists.into());
         }
+        if let Some(failure) = world.failure(Call::Rename) {
+            return Err(failure.error());
+        }
         let steps = [
             NameOp::Link(to.to_path_buf(), file),
             NameOp::Unlink(from.to_path_buf()),

@@ -25,6 +25,7 @@ use crate::txn::interval::sync_every;
 /// # }
 /// ```
 #[must_use = "a builder does nothing until it opens a database"]
+#[derive(Clone)]
 pub struct Builder {
     pub(super) options: OpenOptions,
     body_bytes_max: usize,
@@ -150,18 +151,6 @@ impl Builder {
         self.check_limits()?;
         let store = Store::open(&Place::Memory, &self.options)?;
         self.open_store(store, 0)
-    }
-
-    /// The same choices once more.
-    pub(super) fn again(&self) -> Self {
-        Self {
-            options: self.options.clone(),
-            body_bytes_max: self.body_bytes_max,
-            durability: self.durability,
-            sync_interval: self.sync_interval,
-            registrations: self.registrations.clone(),
-            map_snapshots: self.map_snapshots,
-        }
     }
 
     fn open_file(self, path: &Path, mode: Mode, least: u64) -> Result<Database> {

@@ -131,7 +131,7 @@ impl SnapshotStore {
     /// [`Invalid`](crate::ErrorKind::Invalid), also when they say what it builds on: that may not be there.
     pub fn take_with(&self, db: &Database, options: SnapshotOptions<'_>) -> Result<SnapshotInfo> {
         let take = || {
-            let _locked = self.begin_take(db, &options)?;
+            let (_locked, _) = self.begin_take(db, &options)?;
             self.write(db, options)
         };
         take().context(|| self.doing("take a snapshot into"))
@@ -155,8 +155,8 @@ impl SnapshotStore {
         options: SnapshotOptions<'_>,
     ) -> Result<SnapshotInfo> {
         let take = || {
-            let _locked = self.begin_take(db, &options)?;
-            match self.base_for(db, &options)? {
+            let (_locked, contents) = self.begin_take(db, &options)?;
+            match self.base_for(&contents, db, &options)? {
                 Some(base) => self.write(db, options.since(&base)),
                 None => self.write(db, options),
             }
@@ -164,8 +164,12 @@ impl SnapshotStore {
         take().context(|| self.doing("take an incremental snapshot into"))
     }
 
-    /// Locks the directory, and makes sure that it is this database's.
-    fn begin_take(&self, db: &Database, options: &SnapshotOptions<'_>) -> Result<Box<dyn Disk>> {
+    /// Locks the directory, and makes sure that it is this database's; gives what is there.
+    fn begin_take(
+        &self,
+        db: &Database,
+        options: &SnapshotOptions<'_>,
+    ) -> Result<(Box<dyn Disk>, Contents)> {
         if options.has_base() {
             return Err(Error::invalid(
                 "the store chooses what a snapshot builds on: `take_incremental` without `since`",
@@ -183,12 +187,16 @@ impl SnapshotStore {
                 db.id()
             )));
         }
-        Ok(locked)
+        Ok((locked, contents))
     }
 
-    fn base_for(&self, db: &Database, options: &SnapshotOptions<'_>) -> Result<Option<Snapshot>> {
+    fn base_for(
+        &self,
+        contents: &Contents,
+        db: &Database,
+        options: &SnapshotOptions<'_>,
+    ) -> Result<Option<Snapshot>> {
         let (epoch, is_encrypted) = (db.core.store.epoch(), options.encrypts(db));
-        let contents = self.contents()?;
         let fits = |file: &&KeptFile| {
             (file.header.epoch, file.header.is_encrypted) == (epoch, is_encrypted)
         };
@@ -271,7 +279,7 @@ impl SnapshotStore {
 
     fn open_chain(&self, chain: &[&KeptFile]) -> Result<Snapshot> {
         let paths = chain.iter().map(|file| self.directory.path_of(&file.name));
-        self.builder.again().open_snapshot_chain(paths)
+        self.builder.clone().open_snapshot_chain(paths)
     }
 
     /// Looks whether a snapshot can be relied on, with all that it builds on: [`Snapshot::verify`].

@@ -6,6 +6,7 @@ pub(crate) mod error;
 pub(crate) mod limits;
 pub(crate) mod name;
 pub(crate) mod sync;
+pub(crate) mod threads;
 
 pub use commit::CommitId;
 pub use error::{Error, ErrorKind, Result, SchemaVersions};

@@ -11,7 +11,7 @@ use super::tables::WritingTables;
 use super::write::{check_key, exists, index_keys, taken};
 use crate::base::name::show_key;
 use crate::base::sync::Mutex;
-use crate::base::{Error, Result};
+use crate::base::{Error, Result, threads};
 use crate::schema::catalog::{Index, Records};
 use crate::schema::index::Scratch;
 use crate::store::{ALL, ReadTable, WriteTable};
@@ -197,7 +197,7 @@ fn in_parallel<'l, 'tx>(
     work: impl Fn(&mut Part<'l, 'tx>) -> Result<()> + Sync,
 ) -> Result<()> {
     let entries: usize = parts.iter().map(|part| part.entries.len()).sum();
-    let threads = std::thread::available_parallelism().map_or(1, usize::from);
+    let threads = threads::up_to(THREADS_MAX);
     if threads == 1 || entries < PARALLEL_ENTRIES_MIN {
         return parts.iter_mut().try_for_each(work);
     }
@@ -210,7 +210,7 @@ fn in_parallel<'l, 'tx>(
     };
     // A worker's panic comes out of the scope: the change stays unfinished, and cannot be committed.
     std::thread::scope(|scope| {
-        for _ in 1..threads.min(THREADS_MAX) {
+        for _ in 1..threads {
             // Without another thread this one does it all.
             let _ = std::thread::Builder::new().spawn_scoped(scope, worker);
         }

@@ -5,8 +5,8 @@ use std::ops::Bound;
 
 use super::find::{Find, Met};
 use super::walk::Seen;
-use crate::base::Result;
 use crate::base::sync::{Condvar, Mutex};
+use crate::base::{Result, threads};
 use crate::codec::key::between;
 use crate::schema::catalog::Records;
 use crate::store::{ReadTable, SnapshotTable};
@@ -41,7 +41,6 @@ pub(crate) fn scan<A: Send>(
     let Some(last) = last_key(table)? else {
         return Ok((Vec::new(), Seen::default()));
     };
-    let threads = std::thread::available_parallelism().map_or(1, usize::from);
     let shared = Shared::new(Part {
         after: None,
         to: last,
@@ -62,7 +61,7 @@ pub(crate) fn scan<A: Send>(
     };
     let results: Vec<Result<(A, Seen)>> = std::thread::scope(|scope| {
         // Where there is no thread to be had, those that there are do it all.
-        let spawned: Vec<_> = (1..threads.min(THREADS_MAX))
+        let spawned: Vec<_> = (1..threads::up_to(THREADS_MAX))
             .filter_map(|_| std::thread::Builder::new().spawn_scoped(scope, run).ok())
             .collect();
         let mut results = vec![run()];

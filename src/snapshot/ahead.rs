@@ -14,8 +14,6 @@ pub(super) struct Ahead {
     /// `None` once it is dropped.
     blocks: Option<Receiver<Result<Arc<KeptBlock>>>>,
     thread: Option<JoinHandle<()>>,
-    next: usize,
-    layer: Layer,
 }
 
 /// Fewer are read where they are needed.
@@ -45,17 +43,11 @@ impl Ahead {
         Some(Self {
             thread: Some(thread.spawn(read).ok()?),
             blocks: Some(blocks),
-            next: 0,
-            layer: layer.clone(),
         })
     }
 
-    /// The block of that number. They are asked for in their order.
-    pub(super) fn block(&mut self, number: usize) -> Result<Arc<KeptBlock>> {
-        if number != self.next {
-            return self.layer.block(number);
-        }
-        self.next += 1;
+    /// The next block; as many are asked for as there are.
+    pub(super) fn next(&self) -> Result<Arc<KeptBlock>> {
         let next = self.blocks.as_ref().and_then(|blocks| blocks.recv().ok());
         next.unwrap_or_else(|| {
             Err(Error::new(

@@ -209,6 +209,14 @@ impl Footer {
     }
 }
 
+impl Place {
+    /// An error about that block.
+    pub(super) fn named(self, error: Error) -> Error {
+        let Self { number, offset, .. } = self;
+        error.during(format!("block {number} of the snapshot, at byte {offset}"))
+    }
+}
+
 /// What a block is.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub(super) enum BlockKind {
@@ -287,6 +295,13 @@ pub(super) struct TableEntry {
     /// What its blocks are compressed with.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub(super) dictionary: Option<Place>,
+}
+
+impl TableEntry {
+    /// An error about that table.
+    pub(super) fn named(&self, error: Error) -> Error {
+        error.during(format!("table {:?}", self.name))
+    }
 }
 
 /// Appends the checksum of what is there.

@@ -7,7 +7,7 @@ use std::thread;
 use super::format::{BLOCK_HEAD_BYTES, BlockHead, BlockKind, RATIO_MAX, SMALL_BYTES};
 use super::seal::Seal;
 use crate::base::sync::Arc;
-use crate::base::{Error, ErrorKind, Result};
+use crate::base::{Error, ErrorKind, Result, threads};
 
 /// The level of what is not compressed.
 pub(super) const STORED: i32 = 0;
@@ -187,8 +187,7 @@ impl Packers {
 
     /// As many as there are processors; where there is no thread to be had, it is done here.
     fn start(&mut self) {
-        let threads = thread::available_parallelism().map_or(1, usize::from);
-        for _ in 0..threads.min(THREADS_MAX) {
+        for _ in 0..threads::up_to(THREADS_MAX) {
             let Ok(mut packer) = Packer::new(self.level, self.seal.clone()) else {
                 return;
             };

@@ -81,7 +81,7 @@ impl SnapshotFile {
     /// `NotADatabase` where it is no snapshot; `Corrupt` where it is damaged or cut off; `WrongKey` and
     /// `NotEncrypted` where the credential does not open it.
     pub(crate) fn open(disk: Box<dyn Disk>, credential: &Credential) -> Result<Self> {
-        let (header, _) = Self::header_of(&*disk)?;
+        let (header, bytes) = Self::header_of(&*disk)?;
         let key = match (header.is_encrypted, credential) {
             (false, Credential::None) => None,
             (false, _) => {
@@ -96,10 +96,10 @@ impl SnapshotFile {
                 credential,
             )?),
         };
-        Self::open_by(disk, key)
+        Self::with_key(disk, header, bytes, key)
     }
 
-    /// The same by the key that is beneath.
+    /// The same by the key that it was written with.
     pub(crate) fn open_by(disk: Box<dyn Disk>, key: Option<SnapshotKey>) -> Result<Self> {
         let (header, bytes) = Self::header_of(&*disk)?;
         let has_its_key = match &key {
@@ -109,6 +109,16 @@ impl SnapshotFile {
         if !has_its_key {
             return Err(Error::corrupt("the page of its keys is another"));
         }
+        Self::with_key(disk, header, bytes, key)
+    }
+
+    /// Verifies footer and manifest.
+    fn with_key(
+        disk: Box<dyn Disk>,
+        header: Header,
+        bytes: u64,
+        key: Option<SnapshotKey>,
+    ) -> Result<Self> {
         let (footer, end) = footer_of(&*disk, &header, bytes)?;
         let cipher = key.as_ref().map(SnapshotKey::cipher);
         let mut file = Self {
@@ -151,7 +161,7 @@ impl SnapshotFile {
             };
             verify()
                 .and_then(|content| if is_whole { content.is(table) } else { Ok(()) })
-                .map_err(|error| error.during(format!("table {:?}", table.name)))?;
+                .map_err(|error| table.named(error))?;
         }
         Ok(file)
     }
@@ -200,9 +210,7 @@ impl SnapshotFile {
         if let Some(index) = cell.get() {
             return Ok(index.clone());
         }
-        let index = self
-            .read_index(table)
-            .map_err(|error| error.during(format!("table {:?}", table.name)))?;
+        let index = self.read_index(table).map_err(|error| table.named(error))?;
         Ok(cell.get_or_init(|| Arc::new(index)).clone())
     }
 
@@ -229,12 +237,7 @@ impl SnapshotFile {
     /// The payload of a block as it was before compression.
     fn read(&self, place: Place, kind: BlockKind) -> Result<Vec<u8>> {
         self.read_block(place, kind, &self.decompressors)
-            .map_err(|error| {
-                error.during(format!(
-                    "block {} of the snapshot, at byte {}",
-                    place.number, place.offset
-                ))
-            })
+            .map_err(|error| place.named(error))
     }
 
     fn read_block(
@@ -387,10 +390,8 @@ impl Layer {
         if let Some(block) = self.cache.as_ref().and_then(|cache| cache.get(id)) {
             return Ok(block);
         }
-        let block = self.read_block(place).map_err(|error| {
-            let Place { number, offset, .. } = place.place;
-            error.during(format!("block {number} of the snapshot, at byte {offset}"))
-        })?;
+        let block = self.read_block(place);
+        let block = block.map_err(|error| place.place.named(error))?;
         let block = Arc::new(block);
         if let Some(cache) = &self.cache {
             cache.put(id, &block);
@@ -566,7 +567,7 @@ impl LayerRange<'_> {
                 self.layer,
                 &mut self.front_block,
                 block,
-                self.ahead.as_mut(),
+                self.ahead.as_ref(),
             )?;
             let Some(spot) = block::spot(loaded, entry) else {
                 self.front = Position {
@@ -584,6 +585,11 @@ impl LayerRange<'_> {
         Ok(None)
     }
 
+    /// The next entry, from the other end where `back` says so.
+    pub(super) fn step(&mut self, back: bool) -> Result<Option<InBlock<'_>>> {
+        if back { self.next_back() } else { self.next() }
+    }
+
     /// The entry that `next` gave last.
     pub(super) fn last_given(&self) -> Option<InBlock<'_>> {
         let (_, block) = self.front_block.as_ref()?;
@@ -591,7 +597,7 @@ impl LayerRange<'_> {
         Some(InBlock { block, spot })
     }
 
-    pub(super) fn next_back(&mut self) -> Result<Option<InBlock<'_>>> {
+    fn next_back(&mut self) -> Result<Option<InBlock<'_>>> {
         while self.front < self.back {
             let Position { block, entry } = self.back;
             let Some(entry) = entry.checked_sub(1) else {
@@ -622,11 +628,11 @@ fn load<'b>(
     layer: &Layer,
     loaded: &'b mut Option<Loaded>,
     number: usize,
-    ahead: Option<&mut Ahead>,
+    ahead: Option<&Ahead>,
 ) -> Result<&'b KeptBlock> {
     if loaded.as_ref().is_none_or(|(there, _)| *there != number) {
         let block = match ahead {
-            Some(ahead) => ahead.block(number)?,
+            Some(ahead) => ahead.next()?,
             None => layer.block(number)?,
         };
         *loaded = Some((number, block));

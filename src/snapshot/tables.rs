@@ -7,7 +7,7 @@ use std::ops::Bound;
 use super::cache::BlockCache;
 use super::content::Summing;
 use super::format::TableEntry;
-use super::read::{InBlock, Layer, LayerRange, Said, SnapshotFile};
+use super::read::{Layer, LayerRange, Said, SnapshotFile};
 use super::verify::{Order, removed_from_nothing, verify_layer};
 use crate::base::sync::Arc;
 use crate::base::{Error, ErrorKind, Result};
@@ -82,11 +82,15 @@ impl SnapshotTables {
 
     /// Verifies all tables; names the first that is damaged.
     pub(crate) fn verify(&self) -> Result<()> {
-        let mut tables = self.newest().tables().iter();
-        tables.try_for_each(|table| {
-            self.verify_table(table)
-                .map_err(|error| error.during(format!("table {:?}", table.name)))
-        })
+        self.verified().collect()
+    }
+
+    /// Verifies one table after the other.
+    fn verified(&self) -> impl Iterator<Item = Result<()>> {
+        self.newest()
+            .tables()
+            .iter()
+            .map(|table| self.verify_table(table).map_err(|error| table.named(error)))
     }
 
     /// Gives `fill` each table with its entries, verified as they come; behind the last of a table it is an
@@ -102,7 +106,7 @@ impl SnapshotTables {
                 fill(&table.name, &mut entries)?;
                 entries.content.finish().is(table)
             };
-            copy().map_err(|error| error.during(format!("table {:?}", table.name)))?;
+            copy().map_err(|error| table.named(error))?;
         }
         Ok(())
     }
@@ -141,11 +145,9 @@ impl KeptTables for SnapshotTables {
 
     fn problems(&self) -> Result<Vec<String>> {
         let mut problems = Vec::new();
-        for table in self.newest().tables() {
-            match self.verify_table(table) {
-                Err(error) if error.is(ErrorKind::Corrupt) => {
-                    problems.push(format!("table {:?}: {error}", table.name));
-                }
+        for verified in self.verified() {
+            match verified {
+                Err(error) if error.is(ErrorKind::Corrupt) => problems.push(error.to_string()),
                 verified => verified?,
             }
         }
@@ -187,10 +189,8 @@ impl KeptTable for SnapshotTable {
         Ok(match self.layers.as_slice() {
             [layer] => Box::new(Single(layer.range(bounds)?)),
             layers => Box::new(Both {
-                front: Merged::new(layers, bounds)?,
-                back: Merged::new(layers, bounds)?,
-                last_front: None,
-                last_back: None,
+                front: OneWay::new(layers, bounds)?,
+                back: OneWay::new(layers, bounds)?,
             }),
         })
     }
@@ -200,24 +200,12 @@ impl KeptTable for SnapshotTable {
 struct Single<'l>(LayerRange<'l>);
 
 impl KeptRange for Single<'_> {
-    fn next(&mut self) -> Option<Result<KeptEntry>> {
-        Some(self.0.next().transpose()?.and_then(|entry| single(&entry)))
-    }
-
-    fn next_back(&mut self) -> Option<Result<KeptEntry>> {
-        Some(
-            self.0
-                .next_back()
-                .transpose()?
-                .and_then(|entry| single(&entry)),
-        )
-    }
-}
-
-fn single(entry: &InBlock<'_>) -> Result<KeptEntry> {
-    match entry.kept() {
-        (key, Some(value)) => Ok((key, value)),
-        (_, None) => Err(removed_from_nothing()),
+    fn step(&mut self, back: bool) -> Option<Result<KeptEntry>> {
+        let entry = self.0.step(back).transpose()?;
+        Some(entry.and_then(|entry| match entry.kept() {
+            (key, Some(value)) => Ok((key, value)),
+            (_, None) => Err(removed_from_nothing()),
+        }))
     }
 }
 
@@ -260,12 +248,7 @@ impl<'l> Merged<'l> {
         let mut nearest: Option<KeptBytes> = None;
         for (range, head) in &mut self.ranges {
             if matches!(head, Head::Unknown) {
-                let next = if back {
-                    range.next_back()?
-                } else {
-                    range.next()?
-                };
-                *head = next.map_or(Head::Ended, |entry| {
+                *head = range.step(back)?.map_or(Head::Ended, |entry| {
                     let (key, value) = entry.kept();
                     Head::Entry(key, value)
                 });
@@ -302,31 +285,45 @@ impl<'l> Merged<'l> {
 
 /// Both directions. They know nothing of each other but the last keys that they gave.
 struct Both<'l> {
-    front: Merged<'l>,
-    back: Merged<'l>,
-    last_front: Option<KeptBytes>,
-    last_back: Option<KeptBytes>,
+    front: OneWay<'l>,
+    back: OneWay<'l>,
+}
+
+struct OneWay<'l> {
+    merged: Merged<'l>,
+    /// The key that it gave last.
+    last: Option<KeptBytes>,
+}
+
+impl<'l> OneWay<'l> {
+    fn new(layers: &'l [Layer], bounds: Bounds<'_>) -> Result<Self> {
+        Ok(Self {
+            merged: Merged::new(layers, bounds)?,
+            last: None,
+        })
+    }
 }
 
 impl KeptRange for Both<'_> {
-    fn next(&mut self) -> Option<Result<KeptEntry>> {
-        let next = self.front.next(false).transpose()?;
+    fn step(&mut self, back: bool) -> Option<Result<KeptEntry>> {
+        let (own, other) = if back {
+            (&mut self.back, &self.front)
+        } else {
+            (&mut self.front, &self.back)
+        };
+        let next = own.merged.next(back).transpose()?;
         if let Ok((key, _)) = &next {
-            if self.last_back.as_ref().is_some_and(|last| **key >= **last) {
+            let order = other.last.as_ref().map(|last| (**key).cmp(&**last));
+            let has_met = match order {
+                Some(Ordering::Less) => back,
+                Some(Ordering::Greater) => !back,
+                Some(Ordering::Equal) => true,
+                None => false,
+            };
+            if has_met {
                 return None;
             }
-            self.last_front = Some(key.clone());
-        }
-        Some(next)
-    }
-
-    fn next_back(&mut self) -> Option<Result<KeptEntry>> {
-        let next = self.back.next(true).transpose()?;
-        if let Ok((key, _)) = &next {
-            if self.last_front.as_ref().is_some_and(|last| **key <= **last) {
-                return None;
-            }
-            self.last_back = Some(key.clone());
+            own.last = Some(key.clone());
         }
         Some(next)
     }

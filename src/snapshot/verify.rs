@@ -7,7 +7,7 @@ use super::block;
 use super::content::{Content, Summing};
 use super::read::Layer;
 use crate::base::sync::{Arc, AtomicUsize, Mutex, Ordering};
-use crate::base::{Error, Result};
+use crate::base::{Error, Result, threads};
 use crate::store::KeptBlock;
 
 /// Blocks that a thread takes at a time.
@@ -44,8 +44,7 @@ pub(super) fn verify_layer(layer: &Layer, is_whole: bool) -> Result<Content> {
         }
     };
     thread::scope(|scope| {
-        let threads = thread::available_parallelism().map_or(1, usize::from);
-        for _ in 1..threads.min(THREADS_MAX).min(steps) {
+        for _ in 1..threads::up_to(THREADS_MAX).min(steps) {
             // Where there is no thread to be had, those that there are do it all.
             let _ = thread::Builder::new().spawn_scoped(scope, work);
         }

@@ -31,9 +31,8 @@ use super::controls::Control;
 use super::copy::copy_tables;
 use super::create::{directory_of, temporary_name, zero_log};
 use super::disk::{Access, Disk, FileIdentity, MemoryDisk, OpenError, Volume};
-use super::error::{closed, from_io, locked};
+use super::error::{closed, from_io, from_open};
 use super::guard::guarded;
-use super::header::not_ours;
 use super::headers;
 use super::keyring::DataKey;
 use super::open::OpenOptions;
@@ -125,11 +124,7 @@ impl Store {
         let path = temporary_name(home, self.options())?;
         let disk = volume
             .create_like(&path, home)
-            .map_err(|error| match error {
-                OpenError::Locked => locked(),
-                OpenError::NotAFile => not_ours(),
-                OpenError::Io(error) => from_io(error, "no file can be created beside the old one"),
-            })?;
+            .map_err(|error| from_open(error, "no file can be created beside the old one"))?;
         let temporary = Temporary {
             volume: volume.clone(),
             path,
@@ -250,10 +245,7 @@ impl Store {
         };
         let volume = &self.options().volume;
         // What cannot be synced is better known before.
-        if !self.options().controls.has(Control::NoDirectorySync) {
-            let synced = volume.sync_directory(&directory_of(home));
-            synced.map_err(|error| from_io(error, "the directory cannot be made durable"))?;
-        }
+        self.options().sync_directory(&directory_of(home))?;
         self.check_home(home, old)?;
         let renamed = volume.rename_over(&temporary.path, home);
         renamed.map_err(|error| {

@@ -10,9 +10,9 @@ use uuid::Uuid;
 
 use super::cipher::CipherKind;
 use super::controls::Control;
-use super::disk::{Access, Disk, MemoryDisk, OpenError};
-use super::error::{from_io, locked};
-use super::header::{Header, not_ours};
+use super::disk::{Access, Disk, MemoryDisk};
+use super::error::{from_io, from_open};
+use super::header::Header;
 use super::headers;
 use super::keyring::{Credential, DataKey, add_key};
 use super::layout::Layout;
@@ -73,11 +73,7 @@ pub(super) fn new_file<R>(
             return Err(error);
         }
     };
-    if !options.controls.has(Control::NoDirectorySync) {
-        volume
-            .sync_directory(&directory)
-            .map_err(|error| from_io(error, "the directory cannot be made durable"))?;
-    }
+    options.sync_directory(&directory)?;
     Ok(result)
 }
 
@@ -90,14 +86,7 @@ pub(crate) fn write_new_file<W, R>(
     check: impl FnOnce(W, Box<dyn Disk>) -> Result<R>,
 ) -> Result<R> {
     new_file(path, options, |temporary| {
-        let disk = match options.volume.open(temporary, Access::Create) {
-            Ok(disk) => disk,
-            Err(OpenError::Locked) => return Err(locked()),
-            Err(OpenError::NotAFile) => return Err(not_ours()),
-            Err(OpenError::Io(error)) => {
-                return Err(from_io(error, "the new file cannot be written"));
-            }
-        };
+        let disk = create_empty(temporary, options)?;
         let mut file = NewFile { disk, offset: 0 };
         let written = write(&mut file)?;
         if !options.controls.has(Control::NoSyncBeforeSwap) {
@@ -143,18 +132,18 @@ pub(super) fn create_in_memory_as(
     on_disk(Box::new(MemoryDisk::default()), &options, identity)
 }
 
+fn create_empty(path: &Path, options: &OpenOptions) -> Result<Box<dyn Disk>> {
+    let created = options.volume.open(path, Access::Create);
+    created.map_err(|error| from_open(error, "the new file cannot be written"))
+}
+
 fn make(
     temporary: &Path,
     options: &OpenOptions,
     identity: Option<Identity>,
     fill: impl FnOnce(&Store) -> Result<()>,
 ) -> Result<()> {
-    let disk = match options.volume.open(temporary, Access::Create) {
-        Ok(disk) => disk,
-        Err(OpenError::Locked) => return Err(locked()),
-        Err(OpenError::NotAFile) => return Err(not_ours()),
-        Err(OpenError::Io(error)) => return Err(from_io(error, "the new file cannot be written")),
-    };
+    let disk = create_empty(temporary, options)?;
     let store = on_disk(disk, options, identity)?;
     fill(&store)?;
     store.close()

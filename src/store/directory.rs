@@ -4,7 +4,6 @@
 use std::io;
 use std::path::{Path, PathBuf};
 
-use super::controls::Control;
 use super::disk::{Access, Disk, OpenError};
 use super::error::from_io;
 use super::header::not_ours;
@@ -119,11 +118,7 @@ impl Directory {
 
     /// Makes the names durable.
     pub(crate) fn settle(&self) -> Result<()> {
-        if self.options.controls.has(Control::NoDirectorySync) {
-            return Ok(());
-        }
-        let synced = self.options.volume.sync_directory(&self.path);
-        synced.map_err(|error| from_io(error, "the directory cannot be made durable"))
+        self.options.sync_directory(&self.path)
     }
 }
 

@@ -1,5 +1,7 @@
 //! What does redb's error mean to a user of Larder?
 
+use super::disk::OpenError;
+use super::header::not_ours;
 use super::sealed::BlockError;
 use crate::base::{Error, ErrorKind};
 
@@ -94,6 +96,15 @@ pub(super) fn damaged(damage: BlockError) -> Error {
         "{damage}; what lies there is lost: restore the file from a backup, or open it again to read \
          what lies elsewhere"
     ))
+}
+
+/// What it means that a file does not open; `what` says it of an error of the system's.
+pub(super) fn from_open(error: OpenError, what: &'static str) -> Error {
+    match error {
+        OpenError::Locked => locked(),
+        OpenError::NotAFile => not_ours(),
+        OpenError::Io(error) => from_io(error, what),
+    }
 }
 
 pub(super) fn locked() -> Error {

@@ -7,6 +7,7 @@ use std::ops::Deref;
 use std::path::Path;
 
 use super::disk::{Disk, OpenError};
+use super::error::from_io;
 use super::open::OpenOptions;
 use super::table::Bounds;
 use crate::base::sync::Arc;
@@ -23,13 +24,7 @@ pub(crate) fn open_kept(path: &Path, mapped: bool, options: &OpenOptions) -> Res
                 "it is being written, or it is a database that is open",
             ),
             OpenError::NotAFile => Error::new(ErrorKind::NotADatabase, "this is not a file"),
-            OpenError::Io(error) => {
-                let kind = match error.kind() {
-                    std::io::ErrorKind::NotFound => ErrorKind::NotFound,
-                    _ => ErrorKind::Io,
-                };
-                Error::new(kind, "it cannot be read").because(error)
-            }
+            OpenError::Io(error) => from_io(error, "it cannot be read"),
         })
 }
 
@@ -59,9 +54,8 @@ pub(crate) trait KeptTable: Send + Sync {
 
 /// The entries of a kept table between two bounds, from both ends. Behind an error nothing more is asked for.
 pub(crate) trait KeptRange {
-    fn next(&mut self) -> Option<Result<KeptEntry>>;
-
-    fn next_back(&mut self) -> Option<Result<KeptEntry>>;
+    /// The next entry, from the other end where `back` says so.
+    fn step(&mut self, back: bool) -> Option<Result<KeptEntry>>;
 }
 
 /// Key and value.

@@ -7,9 +7,8 @@ use super::cipher::{Cipher, CipherKind};
 use super::controls::{Control, Controls};
 use super::create::{create, create_in_memory, directory_of};
 use super::disk::{Access, Disk, OpenError, Volume};
-use super::error::{from_io, locked};
+use super::error::{from_io, from_open};
 use super::file::Files;
-use super::header::not_ours;
 use super::headers;
 use super::kdf::KdfParameters;
 use super::keyring::Credential;
@@ -92,6 +91,17 @@ impl OpenOptions {
 /// Room for about two hundred small transactions.
 const LOG_BYTES_DEFAULT: u64 = 1 << 20;
 
+impl OpenOptions {
+    /// Makes the names in a directory durable.
+    pub(super) fn sync_directory(&self, directory: &Path) -> Result<()> {
+        if self.controls.has(Control::NoDirectorySync) {
+            return Ok(());
+        }
+        let synced = self.volume.sync_directory(directory);
+        synced.map_err(|error| from_io(error, "the directory cannot be made durable"))
+    }
+}
+
 impl Store {
     pub(crate) fn open(place: &Place, options: &OpenOptions) -> Result<Self> {
         match place {
@@ -165,8 +175,6 @@ fn open_path(path: &Path, mode: Mode, options: &OpenOptions) -> Result<Store> {
             store.home = Some(home);
             Ok(store)
         }
-        Err(OpenError::Locked) => Err(locked()),
-        Err(OpenError::NotAFile) => Err(not_ours()),
         Err(OpenError::Io(error))
             if error.kind() == std::io::ErrorKind::NotFound && mode == Mode::OpenOrCreate =>
         {
@@ -178,7 +186,7 @@ fn open_path(path: &Path, mode: Mode, options: &OpenOptions) -> Result<Store> {
             }
             open_path(path, Mode::Existing, options)
         }
-        Err(OpenError::Io(error)) => Err(from_io(error, "the file cannot be opened")),
+        Err(error) => Err(from_open(error, "the file cannot be opened")),
     }
 }
 

@@ -367,18 +367,7 @@ impl<'a> Range<'a> {
         };
         let is_lent = open.is_some();
         let mut failed = false;
-        let step = || {
-            let next = if back {
-                range.next_back()
-            } else {
-                range.next()
-            };
-            if let Some(Ok((key, value))) = &next {
-                within_its_page(key);
-                within_its_page(value);
-            }
-            next.map(|next| next.map_err(from_storage))
-        };
+        let step = || page_step(range, back).map(|next| next.map_err(from_storage));
         let found = guarded_find(step, &mut failed, |(key, value)| {
             wanted(key.value(), value.value())
         });
@@ -403,18 +392,7 @@ impl<'a> Range<'a> {
             Entries::Ended => return None,
             Entries::Pages { range, open } => {
                 let is_lent = open.is_some();
-                let step = || {
-                    let entry = if back {
-                        range.next_back()
-                    } else {
-                        range.next()
-                    };
-                    if let Some(Ok((key, value))) = &entry {
-                        within_its_page(key);
-                        within_its_page(value);
-                    }
-                    entry
-                };
+                let step = || page_step(range, back);
                 let result = guarded_then(step, from_storage, |guards| {
                     given = true;
                     read(Found::Page { guards, is_lent })
@@ -424,18 +402,11 @@ impl<'a> Range<'a> {
                 }
                 result
             }
-            Entries::Kept(range) => {
-                let next = if back {
-                    range.next_back()
-                } else {
-                    range.next()
-                };
-                next.map(|entry| {
-                    let found = Found::Kept(entry?);
-                    given = true;
-                    read(found)
-                })
-            }
+            Entries::Kept(range) => range.step(back).map(|entry| {
+                let found = Found::Kept(entry?);
+                given = true;
+                read(found)
+            }),
         };
         if !given {
             self.0 = Entries::Ended;
@@ -466,6 +437,24 @@ impl<'a> Found<'a> {
             Self::Kept((key, value)) => (Bytes(Source::Kept(key)), Bytes(Source::Kept(value))),
         }
     }
+}
+
+/// The next entry of redb's range, from the other end where `back` says so.
+#[inline]
+fn page_step<'a>(
+    range: &mut redb::Range<'a, Slice, Slice>,
+    back: bool,
+) -> Option<Result<Guards<'a>, redb::StorageError>> {
+    let next = if back {
+        range.next_back()
+    } else {
+        range.next()
+    };
+    if let Some(Ok((key, value))) = &next {
+        within_its_page(key);
+        within_its_page(value);
+    }
+    next
 }
 
 /// Panics where a page says that bytes of it lie behind its end: here it is caught (`guard.rs`), and where

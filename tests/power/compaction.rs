@@ -8,10 +8,11 @@ use std::time::Duration;
 use larder::testing::{CipherKind, Controls};
 use larder::{Database, ErrorKind, ReadTx};
 
+use super::everywhere;
 use super::history::{Action, Base, Script, empty_base, plain, play};
 use super::oracle::{
-    PATH, Setup, State, Step, Transaction, apply, catching, check_image, read_snapshot,
-    sound_state_of, state_of,
+    PATH, Setup, State, Step, Transaction, apply, check_image, read_snapshot, sound_state_of,
+    state_of,
 };
 use super::sim_disk::{Call, Failure, How, Image, Rng, SimVolume, Tally};
 
@@ -256,24 +257,18 @@ impl<'s> Run<'s> {
 
 /// Kills after each operation of the disk's.
 fn killed_everywhere(setup: &Setup, base: &Base, tally: &mut Tally) -> Result<(), String> {
-    for changes in 1.. {
-        let done = catching(|| {
-            let mut run = Run::new(setup, base, changes)?;
-            run.volume.kill_after(changes);
-            let done = run.compact(tally)?;
-            run.kill(tally);
-            run.cut(CUTS, tally)?;
-            run.reopen(tally)?;
-            run.kill(tally);
-            let is_alone = run.volume.names().len() == 1;
-            run.cut(if is_alone { NAME_CUTS } else { 1 }, tally)?;
-            Ok(done)
-        });
-        if done.map_err(|error| format!("killed after {changes} operations: {error}"))? {
-            return Ok(());
-        }
-    }
-    Ok(())
+    everywhere::killed(|changes| {
+        let mut run = Run::new(setup, base, changes)?;
+        run.volume.kill_after(changes);
+        let done = run.compact(tally)?;
+        run.kill(tally);
+        run.cut(CUTS, tally)?;
+        run.reopen(tally)?;
+        run.kill(tally);
+        let is_alone = run.volume.names().len() == 1;
+        run.cut(if is_alone { NAME_CUTS } else { 1 }, tally)?;
+        Ok(done)
+    })
 }
 
 const FAILURES: [(Call, How, bool); 11] = [
@@ -292,34 +287,20 @@ const FAILURES: [(Call, How, bool); 11] = [
 
 /// Lets each call of the disk's fail; of the many, one in a few.
 fn failed_everywhere(setup: &Setup, base: &Base, tally: &mut Tally) -> Result<(), String> {
-    for (call, how, lasting) in FAILURES {
-        let step = match call {
-            Call::Read => 7,
-            Call::Write => 3,
-            _ => 1,
-        };
-        for after in (0..).step_by(step) {
-            let failure = Failure {
-                call,
-                after,
-                lasting,
-                how,
-            };
-            let done = catching(|| {
-                let mut run = Run::new(setup, base, after)?;
-                run.volume.fail(failure);
-                let done = run.compact(tally)?;
-                run.go_on(tally)?;
-                run.kill(tally);
-                run.cut(1, tally)?;
-                Ok(done)
-            });
-            if done.map_err(|error| format!("{failure:?}: {error}"))? {
-                break;
-            }
-        }
-    }
-    Ok(())
+    let one_in = |call| match call {
+        Call::Read => 7,
+        Call::Write => 3,
+        _ => 1,
+    };
+    everywhere::failing(&FAILURES, one_in, |failure| {
+        let mut run = Run::new(setup, base, failure.after)?;
+        run.volume.fail(failure);
+        let done = run.compact(tally)?;
+        run.go_on(tally)?;
+        run.kill(tally);
+        run.cut(1, tally)?;
+        Ok(done)
+    })
 }
 
 pub fn run(controls: Controls) -> Result<Tally, String> {

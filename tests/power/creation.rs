@@ -5,6 +5,7 @@ use std::path::Path;
 use larder::testing::{Controls, Volume};
 
 use super::CIPHERS;
+use super::everywhere;
 use super::history::empty_base;
 use super::oracle::{PATH, Setup, State, catching, check_image};
 use super::sim_disk::{Call, Failure, How, Rng, SimVolume, Tally};
@@ -74,14 +75,15 @@ pub fn run(controls: Controls) -> Result<Tally, String> {
             controls,
             ..Setup::default()
         };
-        for changes in 1.. {
-            let at = |error| format!("{cipher:?}, killed after {changes} operations: {error}");
+        everywhere::killed(|changes| {
             let prepare = |volume: &SimVolume| volume.kill_after(changes);
-            if catching(|| interrupted(&setup, prepare, changes, &mut tally)).map_err(at)? {
-                break;
+            let done = interrupted(&setup, prepare, changes, &mut tally)?;
+            if !done {
+                tally.add("creations that were interrupted");
             }
-            tally.add("creations that were interrupted");
-        }
+            Ok(done)
+        })
+        .map_err(|error| format!("{cipher:?}, {error}"))?;
         for (call, how) in [
             (Call::Write, How::Io),
             (Call::Write, How::Full),

@@ -9,6 +9,7 @@ use larder::{
     Database, Result, Retention, SnapshotDepth, SnapshotInfo, SnapshotListing, SnapshotStore,
 };
 
+use super::everywhere;
 use super::oracle::{KEY, Setup, catching};
 use super::sim_disk::{Call, Failure, How, Rng, SimVolume, Tally};
 
@@ -209,14 +210,15 @@ fn run(controls: Controls) -> Result<Tally, String> {
             controls,
             ..Setup::default()
         };
-        for changes in 1.. {
+        everywhere::killed(|changes| {
             let prepare = |volume: &SimVolume| volume.kill_after(changes);
-            let done = catching(|| interrupted(&setup, prepare, changes, &mut tally));
-            if done.map_err(|error| format!("{cipher:?}, killed after {changes}: {error}"))? {
-                break;
+            let done = interrupted(&setup, prepare, changes, &mut tally)?;
+            if !done {
+                tally.add(INTERRUPTED);
             }
-            tally.add(INTERRUPTED);
-        }
+            Ok(done)
+        })
+        .map_err(|error| format!("{cipher:?}, {error}"))?;
         for call in [Call::Write, Call::Sync, Call::Rename, Call::SyncDirectory] {
             for after in 0..20 {
                 let failure = Failure {

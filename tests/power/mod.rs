@@ -5,6 +5,7 @@ mod controls;
 mod creation;
 mod damage;
 mod enumerate;
+mod everywhere;
 mod history;
 mod keeping;
 mod keys;

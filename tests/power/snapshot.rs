@@ -6,6 +6,7 @@ use std::path::{Path, PathBuf};
 use larder::testing::{CipherKind, Controls};
 use larder::{Snapshot, SnapshotDepth};
 
+use super::everywhere;
 use super::history::{Base, empty_base, plain};
 use super::oracle::{PATH, Setup, Step, apply, catching, check_image, sound_state_of, state_of};
 use super::sim_disk::{Call, Failure, How, Image, Rng, SimVolume, Tally};
@@ -239,37 +240,19 @@ pub fn run(controls: Controls) -> Result<Tally, String> {
                 volume: SimVolume::with_file(Path::new(PATH), &base.image, seed),
                 seed,
             };
-            for changes in 1.. {
-                let act = || run(changes).act(Disturbance::Kill(changes), &mut tally);
-                let done = catching(act).map_err(|error| {
-                    format!("{cipher:?}, {task:?}, killed after {changes} operations: {error}")
-                })?;
-                if done {
-                    break;
-                }
-            }
-            for (call, how, lasting) in FAILURES {
-                // Of the many, one in a few.
-                let step = match call {
-                    Call::Read => 5,
-                    Call::Write => 2,
-                    _ => 1,
-                };
-                for after in (0..).step_by(step) {
-                    let failure = Failure {
-                        call,
-                        after,
-                        lasting,
-                        how,
-                    };
-                    let act = || run(after).act(Disturbance::Failure(failure), &mut tally);
-                    let done = catching(act)
-                        .map_err(|error| format!("{cipher:?}, {task:?}, {failure:?}: {error}"))?;
-                    if done {
-                        break;
-                    }
-                }
-            }
+            let at = |error| format!("{cipher:?}, {task:?}, {error}");
+            everywhere::killed(|changes| run(changes).act(Disturbance::Kill(changes), &mut tally))
+                .map_err(at)?;
+            // Of the many, one in a few.
+            let one_in = |call| match call {
+                Call::Read => 5,
+                Call::Write => 2,
+                _ => 1,
+            };
+            everywhere::failing(&FAILURES, one_in, |failure| {
+                run(failure.after).act(Disturbance::Failure(failure), &mut tally)
+            })
+            .map_err(at)?;
         }
     }
     Ok(tally)

@@ -49,7 +49,9 @@ impl<'p> SnapshotOptions<'p> {
         Self::default()
     }
 
-    /// zstd's level, 3 unless set: from 1, the fastest, to 19, the smallest; or 0, which does not compress.
+    /// zstd's level, 3 unless set: from 1, the fastest, to 19, the smallest; or 0, which does not compress. What is
+    /// beyond is the nearest of these. An entry of more than a mebibyte that would get more than a thousand times
+    /// as small is not compressed at any.
     pub fn level(mut self, level: i32) -> Self {
         self.level = Some(level.clamp(0, 19));
         self
@@ -85,7 +87,8 @@ impl<'p> SnapshotOptions<'p> {
         self
     }
 
-    /// Calls `progress` with the bytes that were written so far; `Break` ends it, and leaves nothing behind.
+    /// Calls `progress` with the bytes that were written so far, now and then; `Break` ends it, and leaves nothing
+    /// behind.
     pub fn on_progress(mut self, progress: impl FnMut(u64) -> ControlFlow<()> + 'p) -> Self {
         self.progress = Some(Box::new(progress));
         self

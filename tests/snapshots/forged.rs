@@ -6,7 +6,8 @@ use serde_json::Value;
 use super::chains::state;
 use super::*;
 use crate::support::apart::{
-    Apart, DICTIONARY, Entry, MANIFEST, Row, Table, Writer, change_header,
+    Apart, DICTIONARY, ENTRIES, Entry, MANIFEST, Row, Table, Writer, change_footer, change_header,
+    encode,
 };
 
 /// Whatever other tests encrypt.
@@ -389,6 +390,59 @@ fn a_thousand_tables_that_name_one_index_are_refused_before_it_is_read() {
     );
 }
 
+/// What a reader would have to make room for is bounded by what it reads.
+#[test]
+fn a_block_that_says_to_be_much_larger_than_it_is_is_refused() {
+    let directory = Directory::new();
+    let (apart, one, _) = twins(&directory);
+    let large: Vec<Entry> = vec![(b"key".to_vec(), Some(vec![0; 4 << 20]))];
+    let packed = zstd::bulk::compress(&encode(&large), 3).unwrap();
+    assert!(packed.len() < 4_000, "{}", packed.len());
+    let forged = |raw: u32| {
+        let (writer, told) = laid(&apart, |i, table, writer| {
+            (i == one).then(|| {
+                let mut table = table.clone();
+                table.blocks = vec![large.clone()];
+                table.tell_own();
+                let row = Row {
+                    first: b"key".to_vec(),
+                    place: writer.packed_block(ENTRIES, &packed, raw),
+                    entries: 1,
+                };
+                table.lay_index(writer, &[row])
+            })
+        });
+        refused(&directory, &[&writer.finish(&told)])
+    };
+    for raw in [encode(&large).len() as u32, u32::MAX, 1 << 31] {
+        let error = forged(raw);
+        assert!(error.contains("larger than it can be"), "{error}");
+    }
+    // Neither is it another length than it has.
+    let error = forged(1 << 20);
+    assert!(error.contains("cannot be uncompressed"), "{error}");
+}
+
+#[test]
+fn a_key_of_an_index_that_is_longer_than_keys_are_is_refused() {
+    let directory = Directory::new();
+    let (apart, one, _) = twins(&directory);
+    let with_key = |length: usize| {
+        let mut apart = apart.clone();
+        let table = &mut apart.tables[one];
+        table
+            .blocks
+            .push(vec![(vec![b'z'; length], Some(Vec::new()))]);
+        table.tell_own();
+        apart.together()
+    };
+    let snapshot = opened(&directory, &[&with_key(1_000)]).unwrap();
+    snapshot.verify(SnapshotDepth::Blocks).unwrap();
+    drop(snapshot);
+    let error = refused(&directory, &[&with_key(100_000)]);
+    assert!(error.contains("longer than keys are"), "{error}");
+}
+
 type Blocks = Vec<Vec<Entry>>;
 
 /// Blocks of two entries, of which some are in another order, or there twice.
@@ -600,6 +654,12 @@ fn zeros_of_the_header_that_are_none_belong_to_another_version() {
         change_header(&mut forged, |header| header[at] ^= 2);
         let opened = opened(&directory, &[&forged]);
         assert_eq!(kind(opened), ErrorKind::UnsupportedFormat, "{at}");
+    }
+    // Those of the footer are of no version.
+    for at in 44..48 {
+        let mut forged = bytes.clone();
+        change_footer(&mut forged, |footer| footer[at] ^= 2);
+        refused_at_opening(&directory, &forged);
     }
 }
 

@@ -24,14 +24,19 @@ pub fn change_header(bytes: &mut [u8], change: impl FnOnce(&mut [u8])) {
     bytes[HEADER - 4..HEADER].copy_from_slice(&crc.to_le_bytes());
 }
 
-/// Changes the id of a snapshot at both of its ends, and makes their checksums right.
-pub fn change_id(bytes: &mut [u8], change: impl Fn(&mut [u8])) {
-    change_header(bytes, |header| change(&mut header[24..40]));
-    let footer = bytes.len() - FOOTER;
-    let footer = &mut bytes[footer..];
-    change(&mut footer[24..40]);
+/// Changes a footer, and makes its checksum right.
+pub fn change_footer(bytes: &mut [u8], change: impl FnOnce(&mut [u8])) {
+    let at = bytes.len() - FOOTER;
+    let footer = &mut bytes[at..];
+    change(&mut footer[..48]);
     let crc = crc32(&footer[..48]);
     footer[48..52].copy_from_slice(&crc.to_le_bytes());
+}
+
+/// Changes the id of a snapshot at both of its ends.
+pub fn change_id(bytes: &mut [u8], change: impl Fn(&mut [u8])) {
+    change_header(bytes, |header| change(&mut header[24..40]));
+    change_footer(bytes, |footer| change(&mut footer[24..40]));
 }
 
 /// A snapshot as what it says.

@@ -203,6 +203,17 @@ fn no_two_tables_share_an_index_or_a_dictionary() {
     accepted(&directory, &[&with_dictionary(&[one])]);
     let error = refused_at_opening(&directory, &with_dictionary(&[one, two]));
     assert!(error.contains(apart.tables[two].name()), "{error}");
+    // Nothing lies before it either.
+    let (writer, told) = laid(&apart, |i, table, writer| {
+        (i == two).then(|| {
+            writer.bytes.push(0);
+            let place = writer.block(DICTIONARY, &[7; 100]);
+            let mut told = table.lay(writer);
+            told["dictionary"] = place.json();
+            told
+        })
+    });
+    refused_at_opening(&directory, &writer.finish(&told));
 }
 
 #[test]

@@ -406,6 +406,24 @@ fn what_builds_on_something_damaged_or_missing_counts_for_nothing() {
     }
 }
 
+/// Its beginning says what it builds on; the rest may come from a copy.
+#[test]
+fn what_a_damaged_one_builds_on_stays() {
+    let kept = Kept::new();
+    let [first, second, later] = [kept.take(), kept.increment(), kept.increment()];
+    let file = kept.file_of(later.id);
+    let bytes = std::fs::read(&file).unwrap();
+    std::fs::write(&file, &bytes[..bytes.len() - 1]).unwrap();
+    for id in [first.id, second.id] {
+        kept.store.forget_one(id).unwrap();
+    }
+    assert!(kept.listed().is_empty());
+    assert!(kept.store.prune().unwrap().removed.is_empty());
+    std::fs::write(&file, &bytes).unwrap();
+    assert_eq!(kept.listed(), [later.id]);
+    kept.verify();
+}
+
 /// Damage that neither the beginning nor the end shows.
 #[test]
 fn damage_within_is_found_by_verifying() {

@@ -362,6 +362,15 @@ fn nothing_lies_between_the_tables_or_behind_them() {
     let (writer, mut told) = laid(&apart, |_, _, _| None);
     told[one].as_object_mut().unwrap().remove("index");
     refused_at_opening(&directory, &writer.finish(&told));
+    // Blocks that are nowhere.
+    let (writer, told) = laid(&apart, |i, table, writer| {
+        (i == one).then(|| {
+            let mut told = table.lay_index(writer, &[]);
+            told["blocks"] = 3.into();
+            told
+        })
+    });
+    refused_at_opening(&directory, &writer.finish(&told));
     for far in [u64::MAX, u64::MAX / 2, 0] {
         for field in ["offset", "number"] {
             let (writer, mut told) = laid(&apart, |_, _, _| None);

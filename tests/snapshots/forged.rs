@@ -464,10 +464,11 @@ fn a_key_of_an_index_that_is_longer_than_keys_are_is_refused() {
 }
 
 type Blocks = Vec<Vec<Entry>>;
+type Disorder = fn(&mut Blocks);
 
 /// Blocks of two entries, of which some are in another order, or there twice.
-fn disorders() -> Vec<(&'static str, fn(&mut Blocks))> {
-    vec![
+fn disorders() -> [(&'static str, Disorder); 6] {
+    [
         ("backwards in a block", |blocks| blocks[10].swap(0, 1)),
         ("twice in a block", |blocks| {
             blocks[10][1] = blocks[10][0].clone();

@@ -7,10 +7,11 @@ use std::path::{Path, PathBuf};
 
 use larder::uuid::Uuid;
 use larder::{
-    Builder, Database, ErrorKind, KeptAs, Readable, Retention, Snapshot, SnapshotDepth,
-    SnapshotInfo, SnapshotOptions, SnapshotStore, Timestamp,
+    Builder, Database, ErrorKind, KdfParameters, KeptAs, Readable, Retention, Snapshot,
+    SnapshotDepth, SnapshotInfo, SnapshotOptions, SnapshotStore, Timestamp, Unlock,
 };
 
+use crate::support::apart::change_header;
 use crate::support::random::Random;
 use crate::support::{builder, check, kind};
 
@@ -93,6 +94,11 @@ impl Kept {
             assert_eq!(shown(&snapshot.read().unwrap()), info.commit.sequence());
         }
     }
+}
+
+/// Whatever other tests encrypt.
+fn plain() -> Builder {
+    Database::builder().log_size(1 << 16)
 }
 
 fn ids(infos: &[SnapshotInfo]) -> Vec<Uuid> {
@@ -188,7 +194,11 @@ fn what_was_taken_is_listed_and_restored_to_a_sequence_and_a_time() {
     assert_eq!((anew.epoch, anew.base), (1, None));
     assert_eq!(anew.commit.sequence(), first + 3);
     assert_eq!(store.at_sequence(u64::MAX).unwrap().as_ref(), Some(&anew));
-    assert_eq!(store.at_sequence(first + 1).unwrap(), None);
+    // What it has nothing of, the epoch before may have.
+    for (info, sequence) in taken.iter().zip(first..).take(3) {
+        assert_eq!(store.at_sequence(sequence).unwrap().as_ref(), Some(info));
+    }
+    assert_eq!(store.at_sequence(first - 1).unwrap(), None);
     write(&restored);
     assert_eq!(
         store.take_incremental(&restored).unwrap().base,
@@ -301,9 +311,120 @@ fn what_is_damaged_or_foreign_is_told_and_left_alone() {
     assert!(damaged.iter().chain(&foreign).all(|path| path.exists()));
     let error = kept.store.open_snapshot(third.id).unwrap_err();
     assert!(
-        error.is(ErrorKind::NotFound) && error.to_string().contains("damaged"),
+        error.is(ErrorKind::Corrupt) && error.to_string().contains("damaged"),
         "{error}"
     );
+}
+
+/// Cut off, or moved away: what builds on it is as good as damaged, and good again once it is back.
+#[test]
+fn what_builds_on_something_damaged_or_missing_counts_for_nothing() {
+    for is_missing in [false, true] {
+        let kept = Kept::new();
+        let store = &kept.store;
+        let gone = kept.take();
+        store.forget_one(gone.id).unwrap();
+        let [good, base, later] = [kept.take(), kept.take(), kept.increment()];
+        assert_eq!(later.base, Some(base.id));
+        let (file, later_file) = (kept.file_of(base.id), kept.file_of(later.id));
+        let gone_file = kept.file_of(gone.id);
+        let bytes = std::fs::read(&file).unwrap();
+        let spoil = || {
+            if is_missing {
+                std::fs::remove_file(&file).unwrap();
+            } else {
+                std::fs::write(&file, &bytes[..bytes.len() / 2]).unwrap();
+            }
+        };
+        let wanted = if is_missing {
+            ErrorKind::NotFound
+        } else {
+            ErrorKind::Corrupt
+        };
+        spoil();
+        let listing = store.list().unwrap();
+        assert_eq!(ids(&listing.snapshots), [good.id]);
+        let (damaged, errors): (Vec<_>, Vec<_>) = listing.damaged.into_iter().unzip();
+        let both = [file.clone(), later_file.clone()];
+        assert_eq!(damaged, both[usize::from(is_missing)..]);
+        let error = errors.last().unwrap();
+        assert!(
+            error.is(wanted) && error.to_string().contains(&base.id.to_string()),
+            "{error}"
+        );
+        for newest in [
+            store.latest(),
+            store.at_sequence(u64::MAX),
+            store.at_time(Timestamp::MAX),
+        ] {
+            assert_eq!(newest.unwrap().as_ref(), Some(&good));
+        }
+        assert_eq!(kind(store.open_snapshot(later.id)), wanted);
+        let retention = Retention::new().keep_last(1);
+        let plan = store.plan(&retention).unwrap();
+        assert_eq!(plan.keep, [(good.id, vec![KeptAs::Newest, KeptAs::Last])]);
+        assert!(plan.forget.is_empty());
+        assert_eq!(store.forget(&retention).unwrap(), plan);
+        // What it needs once it is back may not go; so nothing goes.
+        let refused = || {
+            let error = store.prune().unwrap_err();
+            assert_eq!(error.kind(), wanted);
+            let name = later_file.file_name().unwrap().to_str().unwrap();
+            let text = error.to_string();
+            assert!(text.contains(name) && text.contains("forget_one"), "{text}");
+        };
+        refused();
+        assert!(gone_file.exists());
+        std::fs::write(&file, &bytes).unwrap();
+        assert_eq!(kept.listed(), [good.id, base.id, later.id]);
+        assert!(store.list().unwrap().damaged.is_empty());
+        kept.verify();
+        assert_eq!(store.prune().unwrap().removed, [gone_file]);
+        // It is never brought back.
+        spoil();
+        refused();
+        kept.write();
+        let before = kept.files().len();
+        let taken = store.take_incremental(&kept.db);
+        let mut left = vec![good.id];
+        if is_missing {
+            let taken = taken.unwrap();
+            assert_eq!(taken.base, None);
+            left.push(taken.id);
+        } else {
+            assert_eq!(kind(taken), ErrorKind::Corrupt);
+            assert_eq!(kept.files().len(), before);
+        }
+        store.forget_one(later.id).unwrap();
+        assert_eq!(kind(store.recall(later.id)), wanted);
+        assert_eq!(store.prune().unwrap().removed.len(), 1);
+        assert!(!later_file.with_extension("forgotten").exists());
+        assert_eq!(file.exists(), !is_missing);
+        assert_eq!(kept.listed(), left);
+        kept.verify();
+        assert_eq!(kept.increment().base, left.last().copied());
+    }
+}
+
+/// Its beginning says what it builds on; the rest may come from a copy.
+#[test]
+fn what_a_damaged_one_builds_on_stays() {
+    let kept = Kept::new();
+    let [first, second, later] = [kept.take(), kept.increment(), kept.increment()];
+    let file = kept.file_of(later.id);
+    let bytes = std::fs::read(&file).unwrap();
+    for id in [first.id, second.id] {
+        kept.store.forget_one(id).unwrap();
+    }
+    // Also where nothing is left but the header.
+    for length in [bytes.len() - 1, 128] {
+        std::fs::write(&file, &bytes[..length]).unwrap();
+        assert!(kept.listed().is_empty());
+        assert!(kept.store.prune().unwrap().removed.is_empty());
+    }
+    std::fs::write(&file, &bytes).unwrap();
+    assert_eq!(kept.listed(), [later.id]);
+    kept.verify();
 }
 
 /// Damage that neither the beginning nor the end shows.
@@ -570,6 +691,209 @@ fn what_is_encrypted_is_listed_without_a_key_and_opened_with_one() {
     assert!(keyless.prune().unwrap().removed.is_empty());
     keyless.forget_one(second.id).unwrap();
     assert_eq!(keyless.prune().unwrap().removed.len(), 2);
+}
+
+#[test]
+fn a_clock_that_was_wrong_makes_nothing_newer_or_older_than_it_is() {
+    let kept = Kept::with(plain);
+    let store = &kept.store;
+    let taken = [kept.take(), kept.increment(), kept.take(), kept.increment()];
+    let set_created = |id: Uuid, time: &str| {
+        let file = kept.file_of(id);
+        let mut bytes = std::fs::read(&file).unwrap();
+        let micros = time.parse::<Timestamp>().unwrap().as_micros();
+        change_header(&mut bytes, |header| {
+            header[104..112].copy_from_slice(&micros.to_le_bytes());
+        });
+        std::fs::write(file, bytes).unwrap();
+    };
+    set_created(taken[1].id, "2099-01-01T00:00:00Z");
+    set_created(taken[3].id, "1970-01-01T00:00:01Z");
+    assert_eq!(kept.listed(), ids(&taken));
+    assert_eq!(store.latest().unwrap().unwrap().id, taken[3].id);
+    kept.verify();
+    for (info, sequence) in taken.iter().zip(taken[0].commit.sequence()..) {
+        let found = store.at_sequence(sequence).unwrap().unwrap();
+        assert_eq!(found.id, info.id);
+    }
+    let retention = Retention::new().keep_last(1);
+    let plan = store.plan(&retention).unwrap();
+    assert_eq!(plan.keep[0].0, taken[3].id);
+    let newest_first = [2, 1, 0].map(|i: usize| taken[i].id);
+    assert_eq!(plan.forget, newest_first);
+    let next = kept.increment();
+    assert_eq!(next.base, Some(taken[3].id));
+    store.forget(&retention).unwrap();
+    assert_eq!(kept.listed(), [next.id]);
+    store.prune().unwrap();
+    kept.verify();
+}
+
+#[test]
+fn what_two_files_of_one_id_build_on_stays() {
+    let kept = Kept::with(plain);
+    let store = &kept.store;
+    let [first, second, later] = [kept.take(), kept.take(), kept.increment()];
+    assert_eq!(later.base, Some(second.id));
+    let mut bytes = std::fs::read(kept.file_of(later.id)).unwrap();
+    change_header(&mut bytes, |header| {
+        header[40..56].copy_from_slice(first.id.as_bytes());
+    });
+    // Whichever is found first.
+    for name in ["0.snapshot", "z.snapshot"] {
+        let forged = store.directory().join(name);
+        std::fs::write(&forged, &bytes).unwrap();
+        store.forget_one(first.id).unwrap();
+        store.forget_one(second.id).unwrap();
+        assert!(store.prune().unwrap().removed.is_empty());
+        std::fs::remove_file(forged).unwrap();
+        assert_eq!(kept.listed(), [later.id]);
+        kept.verify();
+        store.recall(first.id).unwrap();
+        store.recall(second.id).unwrap();
+    }
+    store.forget(&Retention::new().keep_last(1)).unwrap();
+    assert_eq!(store.prune().unwrap().removed.len(), 1);
+    assert_eq!(kept.forgotten(), [second.id]);
+    kept.verify();
+}
+
+#[test]
+fn a_directory_that_has_the_name_of_an_unfinished_file_stays() {
+    let kept = Kept::new();
+    let [first, second] = [kept.take(), kept.take()];
+    let name = kept.file_of(second.id);
+    let name = name.file_name().unwrap().to_str().unwrap();
+    let odd = kept
+        .store
+        .directory()
+        .join(format!(".{name}.new-{:032x}", 7));
+    std::fs::create_dir(&odd).unwrap();
+    kept.store.forget_one(first.id).unwrap();
+    let report = kept.store.prune().unwrap();
+    assert_eq!(report.removed.len(), 1);
+    assert_eq!(report.in_use, std::slice::from_ref(&odd));
+    assert!(odd.is_dir());
+    assert_eq!(kept.listed(), [second.id]);
+}
+
+#[test]
+fn a_directory_that_is_gone_is_not_locked() {
+    let kept = Kept::new();
+    let info = kept.take();
+    std::fs::remove_dir_all(kept.store.directory()).unwrap();
+    let store = &kept.store;
+    for kind in [
+        kind(store.take(&kept.db)),
+        kind(store.take_incremental(&kept.db)),
+        kind(store.forget(&Retention::new().keep_last(1))),
+        kind(store.forget_one(info.id)),
+        kind(store.recall(info.id)),
+        kind(store.prune()),
+        kind(store.list()),
+        kind(store.open_snapshot(info.id)),
+    ] {
+        assert!(
+            matches!(kind, ErrorKind::NotFound | ErrorKind::Io),
+            "{kind:?}"
+        );
+    }
+    // Opened again it is made again.
+    kept.again().take(&kept.db).unwrap();
+    kept.verify();
+}
+
+#[test]
+fn a_panic_while_a_snapshot_is_taken_leaves_nothing() {
+    let kept = Kept::new();
+    let first = kept.take();
+    let before = kept.files();
+    let panicked = std::panic::catch_unwind(std::panic::AssertUnwindSafe(|| {
+        let options = SnapshotOptions::new().on_progress(|_| panic!("the caller's own"));
+        kept.store.take_incremental_with(&kept.db, options)
+    }));
+    assert!(panicked.is_err());
+    assert_eq!(kept.files(), before);
+    assert_eq!(kept.increment().base, Some(first.id));
+    kept.verify();
+}
+
+fn by(words: &str) -> Builder {
+    plain().unlock(passphrase(words))
+}
+
+fn passphrase(words: &str) -> Unlock {
+    Unlock::passphrase(words).kdf(KdfParameters::lowest())
+}
+
+#[test]
+fn increments_go_on_when_the_passphrase_is_changed() {
+    let kept = Kept::with(|| by("old"));
+    let first = kept.take();
+    kept.db
+        .change_key(&passphrase("old"), &passphrase("new"))
+        .unwrap();
+    let second = kept.increment();
+    let new = by("new")
+        .open_snapshot_store(kept.store.directory())
+        .unwrap();
+    kept.write();
+    let third = new.take_incremental(&kept.db).unwrap();
+    let fourth = kept.increment();
+    let taken = [first, second, third, fourth];
+    let bases: Vec<_> = taken.iter().map(|info| info.base).collect();
+    let own = ids(&taken);
+    assert_eq!(bases, [None, Some(own[0]), Some(own[1]), Some(own[2])]);
+    // The first was under the old one only.
+    kept.verify();
+    for info in &taken[1..] {
+        new.verify(info.id, SnapshotDepth::Restore).unwrap();
+    }
+    assert_eq!(kind(new.open_snapshot(own[0])), ErrorKind::WrongKey);
+    let other = by("another")
+        .open_snapshot_store(kept.store.directory())
+        .unwrap();
+    assert_eq!(kind(other.open_snapshot(own[3])), ErrorKind::WrongKey);
+}
+
+#[test]
+fn what_another_key_will_open_begins_anew() {
+    let kept = Kept::with(|| by("db"));
+    let store = &kept.store;
+    let first = kept.take();
+    let to_cloud = || SnapshotOptions::new().encrypted(&passphrase("cloud"));
+    kept.write();
+    let cloud_first = store.take_incremental_with(&kept.db, to_cloud()).unwrap();
+    assert_eq!(cloud_first.base, None);
+    let cloud = by("cloud").open_snapshot_store(store.directory()).unwrap();
+    kept.write();
+    let cloud_second = cloud.take_incremental_with(&kept.db, to_cloud()).unwrap();
+    assert_eq!(cloud_second.base, Some(cloud_first.id));
+    for info in [&cloud_first, &cloud_second] {
+        cloud.verify(info.id, SnapshotDepth::Restore).unwrap();
+        assert_eq!(kind(store.open_snapshot(info.id)), ErrorKind::WrongKey);
+    }
+    kept.write();
+    assert_eq!(kind(store.take_incremental(&kept.db)), ErrorKind::WrongKey);
+    // By whose key the newest opens, that does not open the next.
+    let whole = cloud.take_incremental(&kept.db).unwrap();
+    assert_eq!(whole.base, None);
+    assert_eq!(kept.increment().base, Some(whole.id));
+    assert_eq!(kind(cloud.open_snapshot(whole.id)), ErrorKind::WrongKey);
+    store.verify(first.id, SnapshotDepth::Restore).unwrap();
+
+    // The same database under a key of its own, that opens by the same passphrase.
+    kept.db
+        .reencrypt_to(kept.path("b.larder"), &passphrase("db"))
+        .unwrap();
+    let copy = by("db").open_existing(kept.path("b.larder")).unwrap();
+    write(&copy);
+    let whole = store.take_incremental(&copy).unwrap();
+    assert_eq!(whole.base, None);
+    write(&copy);
+    let later = store.take_incremental(&copy).unwrap();
+    assert_eq!(later.base, Some(whole.id));
+    store.verify(later.id, SnapshotDepth::Restore).unwrap();
 }
 
 /// What a model says that is there, after any steps.

@@ -2,6 +2,7 @@
 
 mod chains;
 mod encrypted;
+mod forged;
 mod golden;
 mod hostile;
 mod reading;
@@ -235,6 +236,33 @@ fn what_ends_a_snapshot_leaves_nothing_behind() {
     }
     std::fs::write(path("text"), "this is no snapshot").unwrap();
     assert_eq!(kind(Snapshot::open(path("text"))), ErrorKind::NotADatabase);
+}
+
+#[test]
+fn what_panics_or_breaks_while_it_is_told_ends_a_snapshot() {
+    let directory = Directory::new();
+    let db = builder().open(directory.path("a.larder")).unwrap();
+    fill(&db, 0..3_000);
+    let files = || std::fs::read_dir(directory.0.path()).unwrap().count();
+    let before = files();
+    let path = directory.path("a.snapshot");
+    let panicked = std::panic::catch_unwind(std::panic::AssertUnwindSafe(|| {
+        let options = SnapshotOptions::new().on_progress(|_| panic!("the caller's own"));
+        db.snapshot_with(&path, options)
+    }));
+    assert!(panicked.is_err());
+    assert_eq!(files(), before);
+    // It does not wait for its turn to write a byte more.
+    let mut calls = 0;
+    let options = SnapshotOptions::new().rate(1).on_progress(|_| {
+        calls += 1;
+        ControlFlow::Break(())
+    });
+    assert_eq!(kind(db.snapshot_with(&path, options)), ErrorKind::Invalid);
+    assert_eq!(calls, 1);
+    assert_eq!(files(), before);
+    db.snapshot_to(&path).unwrap();
+    open(&path).verify(SnapshotDepth::Restore).unwrap();
 }
 
 /// Tables with dictionaries, each level of compression, and entries that are much larger than a block.

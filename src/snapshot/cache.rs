@@ -120,6 +120,17 @@ mod tests {
         assert!(cache.get((0, 999)).is_some());
         cache.put((1, 0), &of(101));
         assert!(cache.get((1, 0)).is_none());
+        // Two readers put what they both read; a forged file may have two of one number.
+        let cache = BlockCache::new(100);
+        for bytes in [30, 10, 60, 30] {
+            cache.put((0, 0), &of(bytes));
+            cache.put((0, 1), &of(20));
+            let inner = cache.inner.lock();
+            assert_eq!(
+                (inner.bytes, inner.blocks.len(), inner.order.len()),
+                (50, 2, 2)
+            );
+        }
         let none = BlockCache::new(0);
         none.put((0, 0), &block);
         assert!(none.get((0, 0)).is_none());

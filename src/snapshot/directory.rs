@@ -274,7 +274,7 @@ fn look(
     name: &str,
 ) -> Result<(Header, u64, Result<()>)> {
     let disk = open_kept(&directory.path_of(name), false, options)?;
-    let (header, bytes) = SnapshotFile::header_of(&*disk)?;
+    let (header, bytes) = SnapshotFile::beginning_of(&*disk)?;
     let end = SnapshotFile::check_end(&*disk, &header, bytes);
     Ok((header, bytes, end))
 }

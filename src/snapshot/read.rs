@@ -93,18 +93,20 @@ impl SnapshotFile {
     /// # Errors
     /// `NotADatabase` where it is no snapshot; `Corrupt` where it is cut off.
     pub(crate) fn header_of(disk: &dyn Disk) -> Result<(Header, u64)> {
+        let (header, bytes) = Self::beginning_of(disk)?;
+        check_length(&header, bytes)?;
+        Ok((header, bytes))
+    }
+
+    /// The same of a file that may be cut off behind the header.
+    pub(crate) fn beginning_of(disk: &dyn Disk) -> Result<(Header, u64)> {
         let bytes = disk.len().map_err(not_read)?;
         let mut header = [0; HEADER_BYTES];
         // It may be the beginning of one.
         let there = usize::try_from(bytes).map_or(HEADER_BYTES, |bytes| bytes.min(HEADER_BYTES));
         disk.read_at(0, header.get_mut(..there).unwrap_or_default())
             .map_err(not_read)?;
-        let header = Header::decode(&header)?;
-        let least = HEADER_BYTES + FOOTER_BYTES + usize::from(header.is_encrypted) * KEY_PAGE_BYTES;
-        if bytes < least as u64 {
-            return Err(Error::corrupt("the snapshot is cut off"));
-        }
-        Ok((header, bytes))
+        Ok((Header::decode(&header)?, bytes))
     }
 
     /// Whether the end fits the beginning; what lies between is not looked at, and no key is needed.
@@ -112,6 +114,7 @@ impl SnapshotFile {
     /// # Errors
     /// `Corrupt` where it is cut off, or the two are of different files.
     pub(crate) fn check_end(disk: &dyn Disk, header: &Header, bytes: u64) -> Result<()> {
+        check_length(header, bytes)?;
         footer_of(disk, header, bytes).map(drop)
     }
 
@@ -408,6 +411,15 @@ impl Decompressors {
         self.idle.lock().push(decompressor);
         bytes
     }
+}
+
+/// Refuses what is shorter than a snapshot of nothing.
+fn check_length(header: &Header, bytes: u64) -> Result<()> {
+    let least = HEADER_BYTES + FOOTER_BYTES + usize::from(header.is_encrypted) * KEY_PAGE_BYTES;
+    if bytes < least as u64 {
+        return Err(Error::corrupt("the snapshot is cut off"));
+    }
+    Ok(())
 }
 
 /// The footer, and where it begins.

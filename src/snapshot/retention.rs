@@ -334,7 +334,7 @@ mod tests {
         assert_eq!(kept(&Retention::new().keep_last(2), &given), [4, 3]);
         assert_eq!(kept(&Retention::new().keep_daily(2), &given), [4, 2]);
         assert_eq!(kept(&Retention::new().keep_daily(9), &given), [4, 2, 1]);
-        let hour = Retention::new().keep_within(Duration::from_secs(3600));
+        let hour = Retention::new().keep_within(Duration::from_hours(1));
         assert_eq!(kept(&hour, &given), [4, 3]);
         // Restored, it counts anew.
         given[0].moment.epoch = 1;

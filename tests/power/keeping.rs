@@ -21,6 +21,7 @@ const CUTS: usize = 6;
 const INTERRUPTED: &str = "runs that were killed";
 const STRAY: &str = "images with an unfinished file";
 const HELD: &str = "images in which a kept snapshot builds on a forgotten one";
+const RECALLED: &str = "runs that left several forgotten ones, of which each could be recalled";
 const BETWEEN: &str = "images that list one that was being taken, forgotten or recalled";
 
 /// What must be there after a power cut.
@@ -116,6 +117,20 @@ impl Expected {
     }
 }
 
+/// What is forgotten can be recalled: pruning removes nothing that something builds on that is left.
+fn recallable(store: &SnapshotStore) -> Result<usize, String> {
+    let listing = store.list().map_err(|error| error.to_string())?;
+    for info in &listing.forgotten {
+        let recalled = store.recall(info.id).and_then(|()| whole(store, info));
+        recalled.map_err(|error| format!("{info:?} is forgotten and lost: {error}"))?;
+    }
+    for info in &listing.forgotten {
+        let forgotten = store.forget_one(info.id);
+        forgotten.map_err(|error| error.to_string())?;
+    }
+    Ok(listing.forgotten.len())
+}
+
 fn whole(store: &SnapshotStore, info: &SnapshotInfo) -> Result<()> {
     let snapshot = store.open_snapshot(info.id)?;
     snapshot.verify(SnapshotDepth::Blocks)?;
@@ -198,6 +213,9 @@ fn interrupted(
     }
     // Without a power cut, another process goes on.
     let store = open(&volume, rng.next()).map_err(|error| error.to_string())?;
+    if recallable(&store)? > 1 {
+        tally.add(RECALLED);
+    }
     go_on(&expected, &db, &store, &volume, tally)?;
     Ok(done.is_ok())
 }
@@ -245,6 +263,7 @@ fn what_was_taken_and_not_forgotten_is_there_after_any_interruption() {
         STRAY,
         HELD,
         BETWEEN,
+        RECALLED,
         "directory entry lost",
         "process kill",
         "EIO on write, once",

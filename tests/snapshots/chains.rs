@@ -5,9 +5,9 @@ use proptest::prelude::*;
 
 use super::*;
 
-type State = BTreeMap<Vec<u8>, Vec<u8>>;
+pub(super) type State = BTreeMap<Vec<u8>, Vec<u8>>;
 
-fn state(tx: &ReadTx) -> State {
+pub(super) fn state(tx: &ReadTx) -> State {
     let bucket = tx.bucket("b").unwrap();
     let entries = bucket.iter().unwrap();
     entries

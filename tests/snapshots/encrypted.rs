@@ -3,6 +3,7 @@
 use larder::{Builder, KdfParameters, Unlock};
 
 use super::*;
+use crate::support::apart::{change_header, change_id};
 
 fn with_key(byte: u8) -> Builder {
     Database::builder().key([byte; 32]).log_size(1 << 16)
@@ -138,4 +139,159 @@ fn a_chain_is_encrypted_or_not_as_a_whole() {
     db.snapshot_with(path("plain 1"), plain).unwrap();
     let chain = Snapshot::open_chain([path("plain 0"), path("plain 1")]).unwrap();
     assert_eq!(read(&chain.read().unwrap()).len(), 20);
+}
+
+fn passphrase(words: &str) -> Unlock {
+    Unlock::passphrase(words).kdf(KdfParameters::lowest())
+}
+
+fn by(words: &str) -> Builder {
+    Database::builder().passphrase(words).log_size(1 << 16)
+}
+
+/// The checksum of the header is no secret; the seal of every block is over what the header says.
+#[test]
+fn every_byte_of_the_header_is_sealed() {
+    let directory = Directory::new();
+    let path = |name: &str| directory.path(name);
+    let db = with_key(7).open(path("a.larder")).unwrap();
+    fill(&db, 0..10);
+    db.snapshot_to(path("0")).unwrap();
+    db.snapshot_to(path("other")).unwrap();
+    let base = with_key(7).open_snapshot(path("0")).unwrap();
+    db.snapshot_since(&base, path("1")).unwrap();
+    let bytes = std::fs::read(path("0")).unwrap();
+    let refused = |bytes: &[u8]| {
+        std::fs::write(path("bad"), bytes).unwrap();
+        let opened = with_key(7).open_snapshot(path("bad"));
+        kind(opened.and_then(|snapshot| snapshot.verify(SnapshotDepth::Blocks)))
+    };
+    for at in 16..124 {
+        for bit in [1, 128] {
+            let mut changed = bytes.clone();
+            change_header(&mut changed, |header| header[at] ^= bit);
+            let wanted = match at {
+                18 if bit == 1 => ErrorKind::NotEncrypted,
+                16..24 | 120..124 => ErrorKind::UnsupportedFormat,
+                _ => ErrorKind::Corrupt,
+            };
+            assert_eq!(refused(&changed), wanted, "{at}");
+        }
+    }
+    for at in 24..40 {
+        let mut changed = bytes.clone();
+        change_id(&mut changed, |id| id[at - 24] ^= 1);
+        assert_eq!(refused(&changed), ErrorKind::Corrupt);
+    }
+    // Said to be plain it is not opened without a key either.
+    let mut changed = bytes.clone();
+    change_header(&mut changed, |header| header[18] = 0);
+    std::fs::write(path("bad"), changed).unwrap();
+    assert_eq!(kind(Snapshot::open(path("bad"))), ErrorKind::Corrupt);
+    // What builds on one builds on no other, though that shows the same.
+    let mut changed = std::fs::read(path("1")).unwrap();
+    let other = std::fs::read(path("other")).unwrap();
+    change_header(&mut changed, |header| {
+        header[40..56].copy_from_slice(&other[24..40]);
+    });
+    std::fs::write(path("bad"), changed).unwrap();
+    let chain = with_key(7).open_snapshot_chain([path("other"), path("bad")]);
+    assert_eq!(kind(chain), ErrorKind::Corrupt);
+    let whole = with_key(7).open_snapshot_chain([path("0"), path("1")]);
+    whole.unwrap().verify(SnapshotDepth::Restore).unwrap();
+}
+
+#[test]
+fn a_chain_goes_on_when_the_passphrase_is_changed() {
+    let directory = Directory::new();
+    let path = |name: &str| directory.path(name);
+    let db = by("old")
+        .unlock(passphrase("old"))
+        .open(path("a.larder"))
+        .unwrap();
+    fill(&db, 0..10);
+    db.snapshot_to(path("0")).unwrap();
+    db.change_key(&passphrase("old"), &passphrase("new"))
+        .unwrap();
+    fill(&db, 10..20);
+    let base = by("old").open_snapshot(path("0")).unwrap();
+    db.snapshot_since(&base, path("1")).unwrap();
+    db.change_key(&passphrase("new"), &passphrase("newer"))
+        .unwrap();
+    fill(&db, 20..30);
+    let base = by("new")
+        .open_snapshot_chain([path("0"), path("1")])
+        .unwrap();
+    db.snapshot_since(&base, path("2")).unwrap();
+    let names = ["0", "1", "2"].map(path);
+    for words in ["old", "new", "newer"] {
+        let chain = by(words).open_snapshot_chain(&names).unwrap();
+        assert_eq!(read(&chain.read().unwrap()).len(), 30);
+        chain.verify(SnapshotDepth::Restore).unwrap();
+        let ids: Vec<_> = chain.chain().iter().map(|info| info.id).collect();
+        let own = names
+            .each_ref()
+            .map(|name| Snapshot::read_info(name).unwrap().id);
+        assert_eq!(ids, own);
+    }
+    assert_eq!(
+        kind(by("another").open_snapshot_chain(&names)),
+        ErrorKind::WrongKey
+    );
+    // Alone each opens by what opened the database then.
+    assert_eq!(
+        kind(by("new").open_snapshot(&names[0])),
+        ErrorKind::WrongKey
+    );
+    // An order that is wrong is wrong, whoever opens what first.
+    let swapped = by("newer").open_snapshot_chain([&names[0], &names[2], &names[1]]);
+    assert_eq!(kind(swapped), ErrorKind::Invalid);
+}
+
+#[test]
+fn the_snapshots_of_a_chain_open_by_one_key() {
+    let directory = Directory::new();
+    let path = |name: &str| directory.path(name);
+    let db = by("db")
+        .unlock(passphrase("db"))
+        .open(path("a.larder"))
+        .unwrap();
+    fill(&db, 0..10);
+    let cloud = || SnapshotOptions::new().encrypted(&passphrase("cloud"));
+    db.snapshot_to(path("0")).unwrap();
+    db.snapshot_with(path("cloud 0"), cloud()).unwrap();
+    fill(&db, 10..20);
+    let base = by("cloud").open_snapshot(path("cloud 0")).unwrap();
+    db.snapshot_with(path("cloud 1"), cloud().since(&base))
+        .unwrap();
+    let names = [path("cloud 0"), path("cloud 1")];
+    let chain = by("cloud").open_snapshot_chain(&names).unwrap();
+    assert_eq!(read(&chain.read().unwrap()).len(), 20);
+    chain.verify(SnapshotDepth::Restore).unwrap();
+    assert_eq!(
+        kind(by("db").open_snapshot_chain(&names)),
+        ErrorKind::WrongKey
+    );
+    let own = by("db").open_snapshot(path("0")).unwrap();
+    let other = SnapshotOptions::new().encrypted(&passphrase("another"));
+    for refused in [
+        db.snapshot_since(&base, path("1")),
+        db.snapshot_since(&chain, path("1")),
+        db.snapshot_with(path("1"), cloud().since(&own)),
+        db.snapshot_with(path("1"), other.since(&base)),
+    ] {
+        assert_eq!(kind(refused), ErrorKind::Invalid);
+    }
+    assert!(!path("1").exists());
+    // A copy under another key is the same database, and what opens it does not open the base.
+    db.reencrypt_to(path("b.larder"), &passphrase("db"))
+        .unwrap();
+    let copy = by("db").open(path("b.larder")).unwrap();
+    assert_eq!(
+        kind(copy.snapshot_since(&own, path("1"))),
+        ErrorKind::Invalid
+    );
+    db.snapshot_since(&own, path("1")).unwrap();
+    let chain = by("db").open_snapshot_chain([path("0"), path("1")]);
+    assert_eq!(read(&chain.unwrap().read().unwrap()).len(), 20);
 }

@@ -1,5 +1,6 @@
 //! What the tests share: databases that check themselves when they are dropped.
 
+pub mod apart;
 pub mod checksum;
 pub mod memory;
 pub mod random;

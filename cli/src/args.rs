@@ -305,8 +305,8 @@ EXAMPLES
   larder get notes.larder notes '\"42\"'
   larder get notes.larder notes '[\"FR\", 7]'
 
-A key is JSON: 42 is a number, '\"42\"' is text. What is no JSON, such as bash, is text. Where several fields
-make up the key, it is a list of them.";
+A key is JSON: 42 is a number, '\"42\"' is text. What is no JSON, such as bash, is text. Where several \
+fields make up the key, it is a list of them.";
 
 const FIND_HELP: &str = "\
 EXAMPLES
@@ -314,9 +314,9 @@ EXAMPLES
   larder find cities.larder cities --sort=-population --limit 5 --project name,population
   larder find cities.larder cities '{\"name\": \"Pula\"}' --explain
 
-A filter is an object of paths and what they shall be: a value, or operators such as $gt, $in, $exists,
-$regex; $and, $or and $not join them. Without one all are found. For people they are tables, with --json one
-document on each line.";
+A filter is an object of paths and what they shall be: a value, or operators such as $gt, $in, $exists, \
+$regex; $and, $or and $not join them. Without one all are found. For people they are tables, with --json \
+one document on each line.";
 
 const IMPORT_HELP: &str = "\
 EXAMPLES
@@ -325,9 +325,9 @@ EXAMPLES
   larder import notes.larder cities cities.csv --replace
   zstdcat big.ndjson.zst | larder import notes.larder notes -
 
-The file is created where there is none; with a passphrase it is encrypted. A document whose key is taken
-is an error, and nothing is imported, unless --replace says that it takes the place of the other. The cells
-of CSV are numbers, true and false where they are written like these, otherwise text; an empty cell leaves
+The file is created where there is none; with a passphrase it is encrypted. A document whose key is taken \
+is an error, and nothing is imported, unless --replace says that it takes the place of the other. The cells \
+of CSV are numbers, true and false where they are written like these, otherwise text; an empty cell leaves \
 the field out.";
 
 const DUMP_HELP: &str = "\
@@ -336,8 +336,8 @@ EXAMPLES
   larder load new.larder notes.dump.zst
   larder dump notes.larder | larder load new.larder -
 
-The first line is the catalog, the last one says how many entries there were; each line between is an object
-of collection, key and value.";
+The first line is the catalog, the last one says how many entries there were; each line between is an \
+object of collection, key and value.";
 
 const BENCH_HELP: &str = "\
 EXAMPLES
@@ -345,9 +345,9 @@ EXAMPLES
   larder bench /mnt/disk/bench.larder --workload a --workload c --threads 4
   larder bench bench.larder --durability buffered --json
 
-The workloads, their proportions and their distributions are those of YCSB (Cooper et al., SoCC 2010): A half
-updates, B mostly reads, C only reads, D the latest, E short scans, F read and modify. Records have ten
-fields of 100 bytes.";
+The workloads, their proportions and their distributions are those of YCSB (Cooper et al., SoCC 2010): A \
+half updates, B mostly reads, C only reads, D the latest, E short scans, F read and modify. Records have \
+ten fields of 100 bytes.";
 
 /// The file that a command works on.
 #[derive(Clone, Debug, Args)]

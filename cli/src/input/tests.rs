@@ -540,7 +540,9 @@ fn zstd_is_known_by_its_bytes_and_not_by_its_name() {
         let path = directory.path().join(name);
         File::create(&path).unwrap().write_all(bytes).unwrap();
         let mut text = String::new();
-        open(&path, |from| from)?.read_to_string(&mut text).map(|_| text)
+        open(&path, |from| from)?
+            .read_to_string(&mut text)
+            .map(|_| text)
     };
     assert_eq!(all("a.ndjson", &frame).unwrap(), "{\"a\":1}\n");
     assert_eq!(all("b.zst", b"{\"a\":1}\n").unwrap(), "{\"a\":1}\n");

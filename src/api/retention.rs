@@ -1,7 +1,7 @@
 //! What do rules of retention keep of these snapshots?
 
 use super::snapshot_open::SnapshotInfo;
-use crate::snapshot::{Dated, Retention, RetentionPlan};
+use crate::snapshot::{Dated, Moment, Retention, RetentionPlan};
 
 impl Retention {
     /// What is kept of `snapshots`, and what is forgotten. Their order does not matter; each database is
@@ -10,9 +10,13 @@ impl Retention {
     #[must_use]
     pub fn plan(&self, snapshots: &[SnapshotInfo]) -> RetentionPlan {
         self.plan_dated(snapshots.iter().map(|info| Dated {
-            created: info.created,
-            id: info.id,
             database: info.database,
+            moment: Moment {
+                epoch: info.epoch,
+                sequence: info.commit.sequence(),
+                created: info.created,
+                id: info.id,
+            },
         }))
     }
 }

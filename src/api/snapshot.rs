@@ -49,7 +49,9 @@ impl<'p> SnapshotOptions<'p> {
         Self::default()
     }
 
-    /// zstd's level, 3 unless set: from 1, the fastest, to 19, the smallest; or 0, which does not compress.
+    /// zstd's level, 3 unless set: from 1, the fastest, to 19, the smallest; or 0, which does not compress. What is
+    /// beyond is the nearest of these. An entry of more than a mebibyte that would get more than a thousand times
+    /// as small is not compressed at any.
     pub fn level(mut self, level: i32) -> Self {
         self.level = Some(level.clamp(0, 19));
         self
@@ -85,7 +87,8 @@ impl<'p> SnapshotOptions<'p> {
         self
     }
 
-    /// Calls `progress` with the bytes that were written so far; `Break` ends it, and leaves nothing behind.
+    /// Calls `progress` with the bytes that were written so far, now and then; `Break` ends it, and leaves nothing
+    /// behind.
     pub fn on_progress(mut self, progress: impl FnMut(u64) -> ControlFlow<()> + 'p) -> Self {
         self.progress = Some(Box::new(progress));
         self
@@ -102,6 +105,26 @@ impl<'p> SnapshotOptions<'p> {
             SealedBy::Nothing => false,
             SealedBy::Other(_) => true,
         }
+    }
+
+    /// Whether what will open a snapshot of that database opens another one, too: a chain opens by one key.
+    pub(super) fn opens(&self, db: &Database, other: &Snapshot) -> Result<bool> {
+        let store = &db.core.store;
+        let keys = other.tables.files().iter().filter_map(|file| file.key());
+        for key in keys {
+            let opens = match &self.seal {
+                SealedBy::Nothing => false,
+                SealedBy::Other(unlock) => key.is_opened_by(unlock.parts().0)?,
+                SealedBy::Same => match store.snapshot_key(Uuid::nil(), None)? {
+                    Some(own) => own.of_other(&key.page, Uuid::nil())?.is_some(),
+                    None => false,
+                },
+            };
+            if !opens {
+                return Ok(false);
+            }
+        }
+        Ok(true)
     }
 }
 
@@ -152,8 +175,8 @@ impl Database {
     /// ```
     ///
     /// # Errors
-    /// [`Invalid`](crate::ErrorKind::Invalid) when `base` is of another database, or one of the two would be
-    /// encrypted and the other not.
+    /// [`Invalid`](crate::ErrorKind::Invalid) when `base` is of another database, or would not be opened by what
+    /// opens this one.
     pub fn snapshot_since(&self, base: &Snapshot, path: impl AsRef<Path>) -> Result<SnapshotInfo> {
         self.snapshot_with(path, SnapshotOptions::new().since(base))
     }
@@ -189,6 +212,8 @@ impl Database {
     ) -> Result<PlannedSnapshot<'p>> {
         let tx = self.read()?;
         let transaction = tx.transaction();
+        // Of a snapshot that is damaged no whole one is made.
+        transaction.verify_kept()?;
         let last = transaction.last_commit()?;
         let id = Uuid::new_v4();
         let store = &self.core.store;
@@ -212,6 +237,12 @@ impl Database {
         };
         if let Some(base) = options.base {
             check_base(&header, base)?;
+            if !options.opens(self, base)? {
+                return Err(Error::invalid(
+                    "what would open this snapshot does not open the one that it is to build on; take a whole \
+                     one, or say `encrypted` as it was said there",
+                ));
+            }
         }
         Ok(PlannedSnapshot {
             tx,
@@ -285,13 +316,13 @@ fn go_on(
     begin: Instant,
     progress: Option<&mut OnProgress<'_>>,
 ) -> Result<()> {
+    if let Some(ControlFlow::Break(())) = progress.map(|tell| tell(bytes)) {
+        return Err(Error::invalid("the progress callback ended it"));
+    }
     if let Some(rate) = rate {
         clock::keep_to(rate, bytes, begin);
     }
-    match progress.map(|tell| tell(bytes)) {
-        Some(ControlFlow::Break(())) => Err(Error::invalid("the progress callback ended it")),
-        _ => Ok(()),
-    }
+    Ok(())
 }
 
 /// Refuses to build on what this cannot be read with.

@@ -99,6 +99,8 @@ impl Snapshot {
                 ids.0, ids.1
             )));
         }
+        // The earlier one is verified as it is gone through.
+        later.tables.verify()?;
         let (before, after) = (self.read()?, later.read()?);
         let names: BTreeSet<&str> = [before.catalog(), after.catalog()]
             .into_iter()

@@ -9,7 +9,7 @@ use super::check::CheckReport;
 use super::database::Database;
 use crate::base::error::Context;
 use crate::base::sync::Arc;
-use crate::base::{CommitId, Error, Result};
+use crate::base::{CommitId, Error, ErrorKind, Result};
 use crate::codec::timestamp::Timestamp;
 use crate::snapshot::{Header, SnapshotFile, SnapshotTables};
 use crate::store::{Store, WriteTransaction, open_kept, restore_in_memory, restore_to};
@@ -158,7 +158,7 @@ impl Snapshot {
         match depth {
             // It was when the snapshot was opened.
             SnapshotDepth::Manifest => Ok(()),
-            SnapshotDepth::Blocks => self.tables.verify(),
+            SnapshotDepth::Blocks => self.tables.verify().and_then(|()| self.check_commit()),
             SnapshotDepth::Restore => {
                 let report = self.restored()?;
                 if report.is_ok() {
@@ -201,7 +201,21 @@ impl Snapshot {
             .context(|| format!("restore to {}", path.display()))
     }
 
+    /// Whether the tables show the commit that the header names.
+    fn check_commit(&self) -> Result<()> {
+        let last = self.read()?.transaction().last_commit()?;
+        let last = last.map_or((CommitId::new(0, 0), 0), |last| (last.id, last.revision));
+        let header = &self.tables.newest().header;
+        if last != (header.commit, header.revision) {
+            return Err(Error::corrupt(
+                "the header of the snapshot names another commit than it shows",
+            ));
+        }
+        Ok(())
+    }
+
     fn restore(&self, path: &Path, Builder { options, .. }: Builder) -> Result<()> {
+        self.check_commit()?;
         restore_to(path, &options, self.identity(), |to| self.fill(to))
     }
 
@@ -216,6 +230,7 @@ impl Snapshot {
     }
 
     fn restored(&self) -> Result<CheckReport> {
+        self.check_commit()?;
         let builder = Builder::new();
         let store = restore_in_memory(&builder.options, self.identity(), |to| self.fill(to))?;
         builder.open_store(store, 0)?.check()
@@ -240,22 +255,52 @@ impl Builder {
         self.open_snapshot_chain([path])
     }
 
-    /// Opens a chain of snapshots: [`Snapshot::open_chain`], with choices. What opens the first has to open the
-    /// others.
+    /// Opens a chain of snapshots: [`Snapshot::open_chain`], with choices. What is encrypted opens by the one
+    /// passphrase or key; of those that were taken under the database's own, any one has to, so that a chain
+    /// goes on when that is changed.
     pub fn open_snapshot_chain(
         self,
         paths: impl IntoIterator<Item = impl AsRef<Path>>,
     ) -> Result<Snapshot> {
-        let mut files = Vec::new();
-        let mut names = String::new();
-        for path in paths {
-            let path = path.as_ref();
-            names = format!("open the snapshot {}", path.display());
-            let disk = open_kept(path, self.map_snapshots, &self.options);
-            let file = disk.and_then(|disk| SnapshotFile::open(disk, &self.options.credential));
-            files.push(file.context(|| names.clone())?);
+        let paths: Vec<_> = paths.into_iter().collect();
+        let paths: Vec<&Path> = paths.iter().map(AsRef::as_ref).collect();
+        let Some(last) = paths.last() else {
+            return Err(Error::invalid("a chain has at least one snapshot"));
+        };
+        let files = self.open_each(&paths)?;
+        self.open_files(files)
+            .context(|| format!("open the snapshot {}", last.display()))
+    }
+
+    /// Opens the files, those whose key is not known after the others, by whose data key they may open.
+    fn open_each(&self, paths: &[&Path]) -> Result<Vec<SnapshotFile>> {
+        let open = |path: &Path, others: &[SnapshotFile]| {
+            open_kept(path, self.map_snapshots, &self.options)
+                .and_then(|disk| SnapshotFile::open(disk, &self.options.credential, others))
+                .context(|| format!("open the snapshot {}", path.display()))
+        };
+        let mut opened: Vec<SnapshotFile> = Vec::new();
+        let mut places = Vec::new();
+        let mut left = Vec::new();
+        for (place, path) in paths.iter().enumerate() {
+            match open(path, &opened) {
+                Err(error) if error.is(ErrorKind::WrongKey) => left.push(place),
+                file => {
+                    opened.push(file?);
+                    places.push(place);
+                }
+            }
         }
-        self.open_files(files).context(|| names)
+        for place in left {
+            let Some(path) = paths.get(place) else {
+                continue;
+            };
+            opened.push(open(path, &opened)?);
+            places.push(place);
+        }
+        let mut files: Vec<_> = places.into_iter().zip(opened).collect();
+        files.sort_unstable_by_key(|(place, _)| *place);
+        Ok(files.into_iter().map(|(_, file)| file).collect())
     }
 
     fn open_files(self, files: Vec<SnapshotFile>) -> Result<Snapshot> {

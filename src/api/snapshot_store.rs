@@ -58,12 +58,13 @@ const CHAIN_LIMIT: usize = 16;
 #[derive(Debug, Default)]
 #[non_exhaustive]
 pub struct SnapshotListing {
-    /// The snapshots, sorted by time, then sequence.
+    /// The snapshots that can be read, as far as their beginnings and ends say and those of what they build on:
+    /// by epoch, sequence and time, the earliest first.
     pub snapshots: Vec<SnapshotInfo>,
     /// What is forgotten and not pruned yet, sorted in the same way.
     pub forgotten: Vec<SnapshotInfo>,
-    /// Files named like a snapshot, forgotten or not, whose beginning or end cannot be read, and why. They are
-    /// never removed.
+    /// Files named like a snapshot, forgotten or not, whose beginning or end cannot be read, and those that build
+    /// on something missing or damaged; and why. They are never removed by themselves.
     pub damaged: Vec<(PathBuf, Error)>,
 }
 
@@ -75,7 +76,7 @@ pub struct PruneReport {
     pub removed: Vec<PathBuf>,
     /// How many bytes they had.
     pub bytes: u64,
-    /// What would have been removed, but somebody has it open.
+    /// What would have been removed, but somebody has it open, or it is no file.
     pub in_use: Vec<PathBuf>,
 }
 
@@ -137,13 +138,14 @@ impl SnapshotStore {
         take().context(|| self.doing("take a snapshot into"))
     }
 
-    /// Takes a snapshot of what changed since the newest that is there: of the same epoch, and encrypted if
-    /// this one will be. Where there is none, or it is read from as many files as
+    /// Takes a snapshot of what changed since the newest that is there: of the same epoch, and opened by what will
+    /// open this one. Where there is none, or it is read from as many files as
     /// [`chain_limit`](SnapshotStore::chain_limit) says, or one of them is missing, it takes a whole one.
     ///
     /// # Errors
     /// Those of [`take`](SnapshotStore::take); [`Corrupt`](crate::ErrorKind::Corrupt) when what it would build
-    /// on is damaged: `take` a whole one, and [`verify`](SnapshotStore::verify) the others.
+    /// on is damaged, [`WrongKey`](crate::ErrorKind::WrongKey) when what opens the store does not open it: `take`
+    /// a whole one, and [`verify`](SnapshotStore::verify) the others.
     pub fn take_incremental(&self, db: &Database) -> Result<SnapshotInfo> {
         self.take_incremental_with(db, SnapshotOptions::new())
     }
@@ -204,7 +206,10 @@ impl SnapshotStore {
             return Ok(None);
         };
         match contents.chain(newest.header.id) {
-            Ok(chain) if chain.len() < self.chain_limit => self.open_chain(&chain).map(Some),
+            Ok(chain) if chain.len() < self.chain_limit => {
+                let base = self.open_chain(&chain)?;
+                Ok(options.opens(db, &base)?.then_some(base))
+            }
             Ok(_) => Ok(None),
             Err(error) if error.is(ErrorKind::NotFound) => Ok(None),
             Err(error) => Err(error),
@@ -224,32 +229,36 @@ impl SnapshotStore {
     /// [`Io`](crate::ErrorKind::Io) when the directory cannot be read.
     pub fn list(&self) -> Result<SnapshotListing> {
         let contents = self.contents().context(|| self.doing("list"))?;
-        let snapshots = contents.listed().map(info).collect();
+        let snapshots = contents.readable().map(info).collect();
         let forgotten = contents.forgotten().map(info).collect();
+        let broken: Vec<_> = contents
+            .broken()
+            .map(|(file, error)| (self.directory.path_of(&file.name), error))
+            .collect();
         let damaged = contents.damaged.into_iter();
         Ok(SnapshotListing {
             snapshots,
             forgotten,
             damaged: damaged
                 .map(|file| (self.directory.path_of(&file.name), file.error))
+                .chain(broken)
                 .collect(),
         })
     }
 
-    /// The one that was taken last, by its time.
+    /// The one that was taken last, of those that can be read.
     pub fn latest(&self) -> Result<Option<SnapshotInfo>> {
         Ok(self.list()?.snapshots.pop())
     }
 
     /// The newest that shows no commit behind that one. A database that was restored goes on in another epoch
-    /// and gives sequences anew: those of the newest epoch are meant.
+    /// behind the commit that it was restored to: where the newest epoch has none, the one before it is looked
+    /// at.
     pub fn at_sequence(&self, sequence: u64) -> Result<Option<SnapshotInfo>> {
-        let snapshots = self.list()?.snapshots;
-        let newest = snapshots.iter().map(|info| info.epoch).max();
-        let within = snapshots
-            .into_iter()
-            .filter(|info| Some(info.epoch) == newest && info.commit.sequence() <= sequence);
-        Ok(within.max_by_key(|info| (info.commit.sequence(), info.created)))
+        let snapshots = self.list()?.snapshots.into_iter();
+        Ok(snapshots
+            .rev()
+            .find(|info| info.commit.sequence() <= sequence))
     }
 
     /// The newest that was taken then or before.
@@ -299,8 +308,8 @@ impl SnapshotStore {
         Ok(retention.plan(&self.list()?.snapshots))
     }
 
-    /// Forgets what the rules do not keep; gives what was kept, and why, and what was forgotten. What is damaged
-    /// counts for nothing, and stays.
+    /// Forgets what the rules do not keep; gives what was kept, and why, and what was forgotten. What is damaged,
+    /// or builds on something that is or that is missing, counts for nothing, and stays.
     ///
     /// Files that others build on are forgotten as well, and stay until [`prune`](SnapshotStore::prune) finds
     /// nothing any more that needs them.
@@ -312,7 +321,7 @@ impl SnapshotStore {
         let forget = || {
             let _locked = self.directory.lock()?;
             let contents = self.contents()?;
-            let snapshots: Vec<_> = contents.listed().map(info).collect();
+            let snapshots: Vec<_> = contents.readable().map(info).collect();
             let plan = retention.plan(&snapshots);
             for id in &plan.forget {
                 self.rename(&contents, *id, false)?;
@@ -372,7 +381,9 @@ impl SnapshotStore {
     ///
     /// # Errors
     /// [`Locked`](crate::ErrorKind::Locked) while another handle changes the directory. Where a file cannot be
-    /// read now but perhaps later, nothing is removed, since what it builds on is not known.
+    /// read now but perhaps later, nothing is removed, since what it builds on is not known; neither where one
+    /// that is listed builds on something missing or damaged, which may be brought back: it says which, and
+    /// [`forget_one`](SnapshotStore::forget_one) gives it up.
     pub fn prune(&self) -> Result<PruneReport> {
         let prune = || {
             let _locked = self.directory.lock()?;

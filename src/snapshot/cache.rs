@@ -1,7 +1,8 @@
 //! Which blocks of a snapshot are kept in memory, uncompressed? Those that were asked for last, as many as
 //! there is room for.
 
-use std::collections::{HashMap, VecDeque};
+use std::collections::VecDeque;
+use std::collections::hash_map::{Entry, HashMap};
 
 use crate::base::sync::{Arc, Mutex};
 use crate::store::KeptBlock;
@@ -57,9 +58,10 @@ impl BlockCache {
             block: block.clone(),
             is_used: false,
         };
-        // Two readers may both have read it.
-        if inner.blocks.insert(id, kept).is_some() {
-            return;
+        match inner.blocks.entry(id) {
+            // Two readers may both have read it.
+            Entry::Occupied(_) => return,
+            Entry::Vacant(place) => drop(place.insert(kept)),
         }
         inner.order.push_back(id);
         inner.bytes += bytes;

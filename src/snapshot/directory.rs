@@ -19,7 +19,7 @@ const FORGOTTEN: &str = ".forgotten";
 /// What lies in a directory.
 #[derive(Debug, Default)]
 pub(crate) struct Contents {
-    /// Sorted by time, then sequence.
+    /// The earliest first: see [`Moment`].
     pub(crate) files: Vec<KeptFile>,
     pub(crate) damaged: Vec<DamagedFile>,
     /// What writing left that was interrupted, and files that are being written.
@@ -126,10 +126,7 @@ impl Contents {
                 }),
             }
         }
-        contents.files.sort_by_key(|file| {
-            let header = &file.header;
-            (header.created, header.commit.sequence(), header.id)
-        });
+        contents.files.sort_by_key(|file| file.header.moment());
         Ok(Some(contents))
     }
 
@@ -177,7 +174,8 @@ impl Contents {
 
     pub(crate) fn missing(&self, id: Uuid, wanted: Uuid) -> Error {
         let is = |file: &&DamagedFile| file.header.is_some_and(|header| header.id == wanted);
-        let why = match self.damaged.iter().find(is) {
+        let damaged = self.damaged.iter().find(is);
+        let why = match damaged {
             Some(file) => format!("is damaged ({})", file.error),
             None => "is not in the directory".to_owned(),
         };
@@ -186,14 +184,32 @@ impl Contents {
         } else {
             format!("snapshot {id} cannot be read: {wanted}, which it builds on, {why}")
         };
-        Error::new(ErrorKind::NotFound, message)
+        let kind = match damaged {
+            Some(_) => ErrorKind::Corrupt,
+            None => ErrorKind::NotFound,
+        };
+        Error::new(kind, message)
+    }
+
+    /// Those that are listed and can be read, as far as beginnings and ends say, with all that they build on.
+    pub(crate) fn readable(&self) -> impl DoubleEndedIterator<Item = &KeptFile> {
+        self.listed()
+            .filter(|file| self.chain(file.header.id).is_ok())
+    }
+
+    /// Those that are listed and cannot be read, and why.
+    pub(crate) fn broken(&self) -> impl Iterator<Item = (&KeptFile, Error)> {
+        self.listed()
+            .filter_map(|file| Some((file, self.chain(file.header.id).err()?)))
     }
 
     /// What may not be removed: whatever something builds on that is not forgotten, directly or through others,
     /// itself included.
     ///
     /// # Errors
-    /// That of a file that cannot be read now, and perhaps later: nobody knows what it builds on.
+    /// That of a file that cannot be read now, and perhaps later: nobody knows what it builds on. That of a
+    /// snapshot that is listed, where something that it builds on is missing or damaged: what that builds on has
+    /// to be there when it is brought back.
     pub(crate) fn held(&self) -> Result<HashSet<Uuid>> {
         let mut held = HashSet::new();
         for damaged in &self.damaged {
@@ -205,20 +221,32 @@ impl Contents {
                 return Err(Error::new(
                     damaged.error.kind(),
                     format!(
-                        "{} cannot be read, so what it builds on is not known and nothing is removed; mend it, \
-                         or move it away: {}",
+                        "{} cannot be read now, so what it builds on is not known and nothing is removed; try \
+                         again when it can: {}",
                         damaged.name, damaged.error
                     ),
                 ));
             }
         }
+        if let Some((file, error)) = self.broken().next() {
+            return Err(error.during(format!(
+                "nothing is removed, as {} may be read again when what is missing is brought back; if it never \
+                 will be, forget it by `forget_one`",
+                file.name
+            )));
+        }
         let damaged = self.damaged.iter().filter_map(|file| file.header);
         let listed = self.listed().map(|file| file.header);
-        for header in listed.chain(damaged) {
-            let mut next = Some(header);
-            while let Some(header) = next.filter(|header| held.insert(header.id)) {
-                let base = header.base.and_then(|base| self.find(base));
-                next = base.map(|file| file.header);
+        let mut next: Vec<Header> = listed.chain(damaged).collect();
+        let mut bases = HashSet::new();
+        while let Some(header) = next.pop() {
+            held.insert(header.id);
+            // Copies may say different things; nobody knows which of them is true.
+            if bases.insert((header.id, header.base)) {
+                let all = self.files.iter().map(|file| file.header);
+                next.extend(
+                    all.filter(|file| Some(file.id) == header.base || file.id == header.id),
+                );
             }
         }
         Ok(held)

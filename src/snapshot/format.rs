@@ -35,8 +35,11 @@
 //!         16    seal 1: the tag; cipher and key are those of the key page, the nonce is the number (24 bytes),
 //!               the associated data "larder snapshot block v1", header, the 9 bytes
 //!
-//! More than 1 MiB that would get more than 1000 times as small is not compressed: what a reader has to make
-//! room for is bounded by what it has.
+//! More than 1 MiB that would get more than 1000 times as small is not compressed, and a dictionary never is: what
+//! a reader has to make room for is bounded by what it has.
+//!
+//! Every block lies directly behind the one of the number before, from the header to the footer; a reader refuses
+//! anything else, so that no block is there twice or belongs to two tables.
 //!
 //! INDEX      a block of entries: the first key of each block -> where it lies
 //!            (offset u64, number u64, bytes of the payload as it lies u32, entries u32)
@@ -84,6 +87,16 @@ pub(crate) struct Header {
     pub(crate) is_encrypted: bool,
 }
 
+/// When a snapshot was taken: by what the database counts, and only then by the clock, which may be wrong.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord)]
+pub(crate) struct Moment {
+    pub(crate) epoch: u64,
+    pub(crate) sequence: u64,
+    pub(crate) created: Timestamp,
+    /// So that no two are the same.
+    pub(crate) id: Uuid,
+}
+
 pub(super) const HEADER_BYTES: usize = 128;
 pub(super) const FOOTER_BYTES: usize = 64;
 const MAGIC: [u8; 16] = *b"larder snapshot\0";
@@ -91,6 +104,15 @@ const END: [u8; 12] = *b"larder end.\0";
 const FORMAT: u16 = 1;
 
 impl Header {
+    pub(crate) fn moment(&self) -> Moment {
+        Moment {
+            epoch: self.epoch,
+            sequence: self.commit.sequence(),
+            created: self.created,
+            id: self.id,
+        }
+    }
+
     pub(super) fn encode(&self) -> [u8; HEADER_BYTES] {
         let mut out = Vec::with_capacity(HEADER_BYTES);
         out.extend_from_slice(&MAGIC);
@@ -125,7 +147,7 @@ impl Header {
                 format!("the snapshot has format {format}, this version of Larder knows {FORMAT}"),
             ));
         }
-        let [seal, ..] = fields.take::<6>()?;
+        let [seal, zeros @ ..] = fields.take::<6>()?;
         if seal > 1 {
             return Err(Error::new(
                 ErrorKind::UnsupportedFormat,
@@ -138,7 +160,7 @@ impl Header {
         let (own, base, database) = (id()?, id()?, id()?);
         let life = u128::from_le_bytes(fields.take()?);
         let sequence = fields.number()?;
-        Ok(Self {
+        let header = Self {
             id: own,
             base: (!base.is_nil()).then_some(base),
             database,
@@ -147,7 +169,15 @@ impl Header {
             created: Timestamp::from_micros(i64::from_le_bytes(fields.take()?)),
             epoch: fields.number()?,
             is_encrypted: seal == 1,
-        })
+        };
+        // The seal of each block is over what is read here: nothing else may stand there.
+        if zeros != [0; 5] || fields.take::<4>()? != [0; 4] {
+            return Err(Error::new(
+                ErrorKind::UnsupportedFormat,
+                "the header of the snapshot says what this version of Larder does not know",
+            ));
+        }
+        Ok(header)
     }
 }
 
@@ -197,6 +227,9 @@ impl Footer {
         let (offset, number) = (fields.number()?, fields.number()?);
         let (length, id) = (fields.number()?, Uuid::from_bytes(fields.take()?));
         let stored = u32::from_le_bytes(fields.take()?);
+        if fields.take::<4>()? != [0; 4] {
+            return Err(Error::corrupt("the footer of the snapshot is no footer"));
+        }
         Ok(Self {
             manifest: Place {
                 offset,

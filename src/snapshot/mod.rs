@@ -20,7 +20,7 @@ mod verify;
 mod write;
 
 pub(crate) use directory::{Contents, KeptFile, name_of, other_name};
-pub(crate) use format::Header;
+pub(crate) use format::{Header, Moment};
 pub(crate) use read::SnapshotFile;
 pub(crate) use retention::Dated;
 pub use retention::{KeptAs, Retention, RetentionPlan};

@@ -70,7 +70,7 @@ impl Packer {
         self.learn(&job.dictionary)?;
         let raw = job.raw.as_slice();
         let mut compressed = Vec::new();
-        if self.level != STORED {
+        if self.level != STORED && job.kind != BlockKind::Dictionary {
             compressed.reserve(zstd::zstd_safe::compress_bound(raw.len()));
             self.compressor
                 .compress_to_buffer(raw, &mut compressed)

@@ -17,6 +17,9 @@ use crate::base::sync::{Arc, Mutex, OnceLock};
 use crate::base::{Error, ErrorKind, Result};
 use crate::store::{Bounds, Credential, Disk, KEY_PAGE_BYTES, KeptBlock, KeptBytes, SnapshotKey};
 
+/// Bytes of a key of a table: that of an index, and behind it that of a record.
+const KEY_BYTES_MAX: usize = 4 * crate::base::limits::KEY_BYTES_MAX;
+
 /// A snapshot, its manifest verified.
 pub(crate) struct SnapshotFile {
     disk: Box<dyn Disk>,
@@ -28,10 +31,47 @@ pub(crate) struct SnapshotFile {
     manifest: Manifest,
     /// Of what has no dictionary.
     decompressors: Decompressors,
-    /// Of each table, once it was read.
-    indexes: Box<[OnceLock<Arc<Index>>]>,
+    /// Of each table.
+    indexes: Vec<TableIndex>,
     /// Where the footer begins.
     end: u64,
+}
+
+/// Where the blocks of a table begin; and its index, once it was read.
+struct TableIndex {
+    begin: Cursor,
+    read: OnceLock<Arc<Index>>,
+}
+
+/// Where the next block lies, and its number. One lies behind the other, so that none is there twice, or for two.
+#[derive(Clone, Copy)]
+struct Cursor {
+    offset: u64,
+    number: u64,
+    seal_bytes: usize,
+}
+
+impl Cursor {
+    /// Refuses a block that is not the next one; goes behind it.
+    fn pass(&mut self, place: Place) -> Result<()> {
+        if (place.offset, place.number) != (self.offset, self.number) {
+            return Err(place.named(out_of_place()));
+        }
+        self.go_behind(place)
+    }
+
+    fn go_behind(&mut self, place: Place) -> Result<()> {
+        let length = BLOCK_HEAD_BYTES + place.stored as usize + self.seal_bytes;
+        let ends = (
+            place.offset.checked_add(length as u64),
+            place.number.checked_add(1),
+        );
+        let (Some(offset), Some(number)) = ends else {
+            return Err(place.named(out_of_place()));
+        };
+        (self.offset, self.number) = (offset, number);
+        Ok(())
+    }
 }
 
 /// Where the blocks of one table lie, and what uncompresses them.
@@ -75,13 +115,26 @@ impl SnapshotFile {
         footer_of(disk, header, bytes).map(drop)
     }
 
-    /// Opens it by a passphrase or key, where it is encrypted; verifies header, footer and manifest.
+    /// Opens it by a passphrase or key, where it is encrypted, or by that of another snapshot which is under the
+    /// same data key; verifies header, footer and manifest.
     ///
     /// # Errors
     /// `NotADatabase` where it is no snapshot; `Corrupt` where it is damaged or cut off; `WrongKey` and
     /// `NotEncrypted` where the credential does not open it.
-    pub(crate) fn open(disk: Box<dyn Disk>, credential: &Credential) -> Result<Self> {
+    pub(crate) fn open(
+        disk: Box<dyn Disk>,
+        credential: &Credential,
+        others: &[Self],
+    ) -> Result<Self> {
         let (header, bytes) = Self::header_of(&*disk)?;
+        if header.is_encrypted {
+            let page = key_page(&*disk)?;
+            for other in others.iter().filter_map(Self::key) {
+                if let Some(key) = other.of_other(&page, header.id)? {
+                    return Self::with_key(disk, header, bytes, Some(key));
+                }
+            }
+        }
         let key = match (header.is_encrypted, credential) {
             (false, Credential::None) => None,
             (false, _) => {
@@ -129,25 +182,66 @@ impl SnapshotFile {
             key,
             manifest: Manifest::default(),
             decompressors: Decompressors::default(),
-            indexes: Box::default(),
+            indexes: Vec::new(),
             end,
         };
         let manifest = file.read(footer.manifest, BlockKind::Manifest)?;
         file.manifest = serde_json::from_slice(&manifest)
             .map_err(|error| Error::corrupt("the manifest is damaged").because(error))?;
-        file.indexes = file
-            .manifest
-            .tables
-            .iter()
-            .map(|_| OnceLock::new())
-            .collect();
-        let mut names = file.manifest.tables.windows(2);
-        if names.any(|pair| matches!(pair, [a, b] if a.name >= b.name)) {
-            return Err(Error::corrupt(
-                "the tables of the manifest are in another order",
-            ));
-        }
+        file.indexes = file.begins(footer.manifest)?;
         Ok(file)
+    }
+
+    /// Where the blocks of each table begin.
+    ///
+    /// # Errors
+    /// `Corrupt` where the tables are not those of a file that was written from its beginning to its end.
+    fn begins(&self, manifest: Place) -> Result<Vec<TableIndex>> {
+        let front = HEADER_BYTES + usize::from(self.header.is_encrypted) * KEY_PAGE_BYTES;
+        let mut next = Cursor {
+            offset: front as u64,
+            number: 0,
+            seal_bytes: self.seal.bytes(),
+        };
+        let mut begins = Vec::new();
+        let mut before = "";
+        for table in &self.manifest.tables {
+            // No table has an empty name.
+            if table.name.as_str() <= before {
+                let error = Error::corrupt("the tables of the manifest are in another order");
+                return Err(table.named(error));
+            }
+            before = &table.name;
+            let mut pass = || {
+                if let Some(dictionary) = table.dictionary {
+                    next.pass(dictionary)?;
+                }
+                begins.push(TableIndex {
+                    begin: next,
+                    read: OnceLock::new(),
+                });
+                let Some(index) = table.index else {
+                    let has_blocks = table.blocks > 0;
+                    return if has_blocks {
+                        Err(out_of_place())
+                    } else {
+                        Ok(())
+                    };
+                };
+                // Where the blocks before it end, it says itself.
+                let number = next.number.checked_add(table.blocks);
+                if index.offset < next.offset || Some(index.number) != number {
+                    return Err(index.named(out_of_place()));
+                }
+                next.go_behind(index)
+            };
+            pass().map_err(|error| table.named(error))?;
+        }
+        next.pass(manifest)?;
+        if next.offset != self.end {
+            return Err(Error::corrupt("something lies between manifest and footer"));
+        }
+        Ok(begins)
     }
 
     /// Verifies every block, and the order of the entries; where it builds on nothing, also that they are what
@@ -202,21 +296,28 @@ impl SnapshotFile {
     }
 
     fn index(&self, number: usize) -> Result<Arc<Index>> {
-        let (Some(table), Some(cell)) =
+        let (Some(table), Some(TableIndex { begin, read })) =
             (self.manifest.tables.get(number), self.indexes.get(number))
         else {
             return Err(Error::corrupt("there is no such table"));
         };
-        if let Some(index) = cell.get() {
+        if let Some(index) = read.get() {
             return Ok(index.clone());
         }
-        let index = self.read_index(table).map_err(|error| table.named(error))?;
-        Ok(cell.get_or_init(|| Arc::new(index)).clone())
+        let index = self.read_index(table, *begin);
+        let index = index.map_err(|error| table.named(error))?;
+        Ok(read.get_or_init(|| Arc::new(index)).clone())
     }
 
-    fn read_index(&self, table: &TableEntry) -> Result<Index> {
+    fn read_index(&self, table: &TableEntry, begin: Cursor) -> Result<Index> {
         let places = match table.index {
-            Some(index) => index_rows(self.read(index, BlockKind::Index)?)?,
+            Some(index) => {
+                let places = index_rows(self.read(index, BlockKind::Index)?)?;
+                let mut next = begin;
+                let mut all = places.iter().map(|place| place.place).chain([index]);
+                all.try_for_each(|place| next.pass(place))?;
+                places
+            }
             None => Vec::new(),
         };
         if places.len() as u64 != table.blocks {
@@ -265,6 +366,9 @@ impl SnapshotFile {
         let raw = told.raw as usize;
         if raw == 0 {
             return Ok(payload);
+        }
+        if kind == BlockKind::Dictionary {
+            return Err(Error::corrupt("a dictionary is never compressed"));
         }
         if raw > SMALL_BYTES && raw / RATIO_MAX > stored {
             return Err(Error::corrupt("it says to be larger than it can be"));
@@ -339,6 +443,9 @@ fn index_rows(raw: Vec<u8>) -> Result<Vec<BlockPlace>> {
         };
         let last = u64::from_le_bytes(last);
         let half = |number: u64| u32::try_from(number & u64::from(u32::MAX)).map_err(|_| damaged());
+        if first.len() > KEY_BYTES_MAX {
+            return Err(Error::corrupt("a key in an index is longer than keys are"));
+        }
         Ok(BlockPlace {
             first: first.to_vec(),
             place: Place {
@@ -350,6 +457,10 @@ fn index_rows(raw: Vec<u8>) -> Result<Vec<BlockPlace>> {
         })
     };
     (0..index.ends.len()).map(row).collect()
+}
+
+fn out_of_place() -> Error {
+    Error::corrupt("it does not lie behind the one that is written before it")
 }
 
 fn not_read(error: std::io::Error) -> Error {

@@ -1,13 +1,17 @@
 //! Which snapshots are kept, and why? A pure function: it reads no clock and no disk.
 
-use std::collections::BTreeMap;
+use std::collections::{BTreeMap, BTreeSet};
 use std::time::Duration;
 
 use uuid::Uuid;
 
+use super::format::Moment;
 use crate::codec::timestamp::Timestamp;
 
 /// How many snapshots are kept, and how old ones thin out.
+///
+/// Which is newer the epochs and sequences of the database say, and only between two of the same commit their
+/// times: a clock that was wrong makes nothing older than it is.
 ///
 /// Each rule keeps some, and what any rule keeps is kept; the newest always is. An hour, day, week, month or
 /// year in which no snapshot was taken does not count. Hours to years are UTC's, and weeks begin on Monday, as
@@ -70,9 +74,8 @@ pub struct RetentionPlan {
 /// What the rules look at.
 #[derive(Clone, Copy, Debug)]
 pub(crate) struct Dated {
-    pub(crate) created: Timestamp,
-    pub(crate) id: Uuid,
     pub(crate) database: Uuid,
+    pub(crate) moment: Moment,
 }
 
 impl Retention {
@@ -126,20 +129,20 @@ impl Retention {
 
     /// The snapshots of each database by themselves; an id that is given twice counts once.
     pub(crate) fn plan_dated(&self, given: impl IntoIterator<Item = Dated>) -> RetentionPlan {
-        let mut databases = BTreeMap::<Uuid, BTreeMap<Uuid, Timestamp>>::new();
+        let mut databases = BTreeMap::<Uuid, BTreeMap<Uuid, Moment>>::new();
         for dated in given {
             let ids = databases.entry(dated.database).or_default();
-            ids.insert(dated.id, dated.created);
+            ids.insert(dated.moment.id, dated.moment);
         }
         let mut planned = Vec::new();
         for ids in databases.into_values() {
-            let mut newest_first: Vec<_> = ids.into_iter().map(|(id, at)| (at, id)).collect();
+            let mut newest_first: Vec<_> = ids.into_values().collect();
             newest_first.sort_unstable_by(|a, b| b.cmp(a));
             planned.extend(self.reasons(&newest_first));
         }
         planned.sort_unstable_by(|(a, _), (b, _)| b.cmp(a));
         let mut plan = RetentionPlan::default();
-        for ((_, id), reasons) in planned {
+        for (Moment { id, .. }, reasons) in planned {
             if reasons.is_empty() {
                 plan.forget.push(id);
             } else {
@@ -149,8 +152,8 @@ impl Retention {
         plan
     }
 
-    fn reasons(&self, newest_first: &[Taken]) -> Vec<(Taken, Vec<KeptAs>)> {
-        let Some(&(newest, _)) = newest_first.first() else {
+    fn reasons(&self, newest_first: &[Moment]) -> Vec<(Moment, Vec<KeptAs>)> {
+        let Some(newest) = newest_first.first() else {
             return Vec::new();
         };
         let mut rules = self.rules();
@@ -167,9 +170,11 @@ impl Retention {
                 reasons.push(KeptAs::Last);
             }
             for rule in &mut rules {
-                reasons.extend(rule.keeps(taken.0));
+                reasons.extend(rule.keeps(taken.created));
             }
-            if !self.within.is_zero() && age(newest, taken.0) <= self.within.as_micros() {
+            if !self.within.is_zero()
+                && age(newest.created, taken.created) <= self.within.as_micros()
+            {
                 reasons.push(KeptAs::Within);
             }
             (taken, reasons)
@@ -182,7 +187,7 @@ impl Retention {
             left,
             kept_as,
             period,
-            last: None,
+            seen: BTreeSet::new(),
         };
         [
             rule(self.hourly, KeptAs::Hourly, Timestamp::hour),
@@ -194,24 +199,23 @@ impl Retention {
     }
 }
 
-type Taken = (Timestamp, Uuid);
-
 /// Keeps the first that it sees of each period.
 struct Rule {
     left: usize,
     kept_as: KeptAs,
     period: fn(Timestamp) -> i64,
-    last: Option<i64>,
+    /// Not only the last one: a clock may have gone back.
+    seen: BTreeSet<i64>,
 }
 
 impl Rule {
     fn keeps(&mut self, created: Timestamp) -> Option<KeptAs> {
         let period = (self.period)(created);
-        if self.last == Some(period) {
+        if self.seen.contains(&period) {
             return None;
         }
         self.left = self.left.checked_sub(1)?;
-        self.last = Some(period);
+        self.seen.insert(period);
         Some(self.kept_as)
     }
 }
@@ -231,9 +235,13 @@ mod tests {
 
     fn dated(id: u128, created: Timestamp) -> Dated {
         Dated {
-            created,
-            id: Uuid::from_u128(id),
             database: Uuid::nil(),
+            moment: Moment {
+                epoch: 0,
+                sequence: 0,
+                created,
+                id: Uuid::from_u128(id),
+            },
         }
     }
 
@@ -311,6 +319,28 @@ mod tests {
         assert_eq!(kept(&Retention::new().keep_last(1), &given), [2, 0]);
     }
 
+    #[test]
+    fn a_clock_that_was_wrong_makes_nothing_older_than_it_is() {
+        let mut given = at(&[
+            "2026-11-24T03:00:00Z",
+            "2099-01-01T00:00:00Z",
+            "2026-11-24T05:00:00Z",
+            "2026-11-25T05:00:00Z",
+            "2026-11-25T04:59:59Z",
+        ]);
+        for (sequence, dated) in (1..).zip(&mut given) {
+            dated.moment.sequence = sequence;
+        }
+        assert_eq!(kept(&Retention::new().keep_last(2), &given), [4, 3]);
+        assert_eq!(kept(&Retention::new().keep_daily(2), &given), [4, 2]);
+        assert_eq!(kept(&Retention::new().keep_daily(9), &given), [4, 2, 1]);
+        let hour = Retention::new().keep_within(Duration::from_secs(3600));
+        assert_eq!(kept(&hour, &given), [4, 3]);
+        // Restored, it counts anew.
+        given[0].moment.epoch = 1;
+        assert_eq!(kept(&Retention::new().keep_last(2), &given), [0, 4]);
+    }
+
     /// Is there no newer one of the same period, and are there newer ones of fewer than `count` others?
     fn naive(
         count: usize,
@@ -318,19 +348,19 @@ mod tests {
         given: &[Dated],
         one: &Dated,
     ) -> bool {
-        let is_newer = |other: &&Dated| (other.created, other.id) > (one.created, one.id);
+        let is_newer = |other: &&Dated| other.moment > one.moment;
         let newer: HashSet<_> = given.iter().filter(is_newer).map(&period).collect();
         !newer.contains(&period(one)) && newer.len() < count
     }
 
     /// The beginning of the time's text is its period.
     fn text(letters: usize) -> impl Fn(&Dated) -> String {
-        move |dated| dated.created.to_string()[..letters].to_owned()
+        move |dated| dated.moment.created.to_string()[..letters].to_owned()
     }
 
     /// How many Mondays there were since 1970-01-05, the first.
     fn mondays(dated: &Dated) -> String {
-        let day = dated.created.as_micros() / 86_400_000_000;
+        let day = dated.moment.created.as_micros() / 86_400_000_000;
         (4..=day).step_by(7).count().to_string()
     }
 
@@ -349,11 +379,11 @@ mod tests {
                 .keep_monthly(monthly).keep_yearly(yearly);
             let plan = retention.plan_dated(given.iter().copied());
             prop_assert_eq!(plan.keep.len() + plan.forget.len(), given.len());
-            let is_kept = |dated: &Dated| plan.keep.iter().any(|(id, _)| *id == dated.id);
+            let is_kept = |dated: &Dated| plan.keep.iter().any(|(id, _)| *id == dated.moment.id);
             for one in &given {
                 let expected = counts == [0; 6]
                     || naive(1, text(0), &given, one)
-                    || naive(last, |dated| dated.id.to_string(), &given, one)
+                    || naive(last, |dated| dated.moment.id.to_string(), &given, one)
                     || naive(hourly, text(13), &given, one)
                     || naive(daily, text(10), &given, one)
                     || naive(weekly, mondays, &given, one)

@@ -33,6 +33,12 @@ impl SnapshotTables {
             if base != before {
                 return Err(Error::new(ErrorKind::Invalid, out_of_order(base, before)));
             }
+            let of = |file: &SnapshotFile| (file.header.database, file.header.is_encrypted);
+            if files.first().map(of) != Some(of(file)) {
+                return Err(Error::invalid(
+                    "a snapshot of the chain is of another database, or encrypted where the others are not",
+                ));
+            }
             before = Some(file.header.id);
         }
         let files: Vec<_> = files.into_iter().map(Arc::new).collect();

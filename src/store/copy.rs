@@ -23,6 +23,8 @@ impl Store {
             ..options.clone()
         };
         let from = self.begin_read()?;
+        from.verify_kept()
+            .map_err(|error| error.during(format!("copy to {}", path.display())))?;
         create_with(path, options, Some(identity), |to| {
             let writing = to.begin_write()?;
             copy_tables(&from, &writing)?;

@@ -57,24 +57,37 @@ pub(super) fn new_file<R>(
     if volume.exists(path) {
         return Err(already_exists());
     }
-    let (directory, temporary) = (directory_of(path), temporary_name(path, options)?);
-    let finished = make(&temporary).and_then(|made| {
-        let renamed = volume.rename_new(&temporary, path);
-        renamed.map(|()| made).map_err(|error| match error.kind() {
-            std::io::ErrorKind::AlreadyExists => already_exists(),
-            _ => from_io(error, "the new file cannot be given its name"),
-        })
-    });
-    let result = match finished {
-        Ok(result) => result,
-        Err(error) => {
-            // What could not be finished is removed; if that fails too, the first error is to be told.
-            let _ = volume.remove(&temporary);
-            return Err(error);
-        }
+    let directory = directory_of(path);
+    let mut unfinished = Unfinished {
+        path: temporary_name(path, options)?,
+        options,
+        is_finished: false,
     };
+    let result = make(&unfinished.path)?;
+    let renamed = volume.rename_new(&unfinished.path, path);
+    renamed.map_err(|error| match error.kind() {
+        std::io::ErrorKind::AlreadyExists => already_exists(),
+        _ => from_io(error, "the new file cannot be given its name"),
+    })?;
+    unfinished.is_finished = true;
     options.sync_directory(&directory)?;
     Ok(result)
+}
+
+/// A file on its way. What is not finished is removed, also where somebody's code panicked.
+struct Unfinished<'o> {
+    path: PathBuf,
+    options: &'o OpenOptions,
+    is_finished: bool,
+}
+
+impl Drop for Unfinished<'_> {
+    fn drop(&mut self) {
+        if !self.is_finished {
+            // If that fails too, the first error is to be told.
+            let _ = self.options.volume.remove(&self.path);
+        }
+    }
 }
 
 /// Makes a new file under `path`, which is no database: complete or not at all. `write` writes it, in order;

@@ -67,16 +67,26 @@ impl Directory {
     pub(crate) fn lock(&self) -> Result<Box<dyn Disk>> {
         let path = self.path_of(LOCK);
         // Somebody else may create it between the first and the second.
+        let mut last = None;
         for access in [Access::Write, Access::Create, Access::Write] {
             match self.options.volume.open(&path, access) {
                 Ok(disk) => return Ok(disk),
-                Err(OpenError::Io(error)) if is_about_existence(&error) => {}
+                Err(OpenError::Io(error)) if is_about_existence(&error) => last = Some(error),
                 Err(OpenError::Io(error)) => {
                     return Err(from_io(error, "the directory cannot be locked"));
                 }
                 Err(OpenError::NotAFile) => return Err(not_ours()),
-                Err(OpenError::Locked) => break,
+                Err(OpenError::Locked) => {
+                    last = None;
+                    break;
+                }
             }
+        }
+        if let Some(error) = last {
+            return Err(from_io(
+                error,
+                "the directory cannot be locked; is it still there?",
+            ));
         }
         Err(Error::new(
             ErrorKind::Locked,
@@ -102,13 +112,12 @@ impl Directory {
             .map_err(|error| from_io(error, "a file cannot be renamed"))
     }
 
-    /// Removes a file, unless somebody has it open; gives how many bytes it had.
+    /// Removes a file, unless somebody has it open, or it is no file; gives how many bytes it had.
     pub(crate) fn remove(&self, name: &str) -> Result<Option<u64>> {
         let path = self.path_of(name);
         let bytes = match self.options.volume.open(&path, Access::Read) {
             Ok(disk) => disk.len(),
-            Err(OpenError::Locked) => return Ok(None),
-            Err(OpenError::NotAFile) => return Err(not_ours().during(name.to_owned())),
+            Err(OpenError::Locked | OpenError::NotAFile) => return Ok(None),
             Err(OpenError::Io(error)) => Err(error),
         };
         bytes

@@ -8,7 +8,7 @@ use super::header::{self, Header};
 use super::kdf::KdfParameters;
 use super::keyring::{Credential, DataKey, add_key, not_encrypted, unlock};
 use super::store::Store;
-use crate::base::Result;
+use crate::base::{ErrorKind, Result};
 
 /// Bytes of the page.
 pub(crate) const KEY_PAGE_BYTES: usize = header::SIZE;
@@ -81,5 +81,27 @@ impl SnapshotKey {
         let header = Header::decode(page)?;
         let data_key = unlock(&header, page, credential)?.ok_or_else(not_encrypted)?;
         Self::new(header, data_key, snapshot)
+    }
+
+    /// The key of another snapshot that has this page, if it is under the same data key; `None` where it is not.
+    /// What opens the one may open the other no more: a passphrase was changed in between.
+    pub(crate) fn of_other(
+        &self,
+        page: &[u8; KEY_PAGE_BYTES],
+        snapshot: Uuid,
+    ) -> Result<Option<Self>> {
+        let header = Header::decode(page)?;
+        if header.cipher.is_none() || !header::verify_mac(page, &self.data_key.header()) {
+            return Ok(None);
+        }
+        Self::new(header, self.data_key.clone(), snapshot).map(Some)
+    }
+
+    /// Whether a passphrase or key opens it. Deriving a key from a passphrase takes its time.
+    pub(crate) fn is_opened_by(&self, credential: &Credential) -> Result<bool> {
+        match unlock(&self.header, &self.page, credential) {
+            Err(error) if error.is(ErrorKind::WrongKey) => Ok(false),
+            unlocked => Ok(unlocked?.is_some()),
+        }
     }
 }

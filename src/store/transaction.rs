@@ -38,6 +38,22 @@ impl ReadTransaction {
         guarded(open, from_table)
     }
 
+    /// Verifies everything where it lies in a file that is written once; in a database every block is when it is
+    /// read.
+    ///
+    /// # Errors
+    /// `Corrupt`, with all that is wrong.
+    pub(crate) fn verify_kept(&self) -> Result<()> {
+        let Self::Kept(tables) = self else {
+            return Ok(());
+        };
+        let problems = tables.problems()?;
+        if problems.is_empty() {
+            return Ok(());
+        }
+        Err(Error::corrupt(problems.join("; ")))
+    }
+
     /// The names of all tables, in their order.
     pub(crate) fn tables(&self) -> Result<Vec<String>> {
         let transaction = match self {

@@ -7,6 +7,12 @@
 //! where the directory has `debian_packages.ndjson.zst`, one document on each line. The two take turns; medians are
 //! printed.
 
+#![allow(
+    clippy::disallowed_methods,
+    clippy::indexing_slicing,
+    reason = "a bench measures time, and its data is known"
+)]
+
 use std::error::Error;
 use std::fs::{self, File};
 use std::io::{BufRead, BufReader, Write};

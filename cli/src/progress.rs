@@ -1,7 +1,9 @@
 //! How does somebody who waits see how far it is, and what happens to Ctrl-C?
 
 use std::io::{self, IsTerminal, Read};
+use std::path::{Path, PathBuf};
 use std::sync::atomic::{AtomicBool, Ordering};
+use std::sync::{Mutex, PoisonError};
 use std::time::Duration;
 
 use indicatif::{ProgressBar, ProgressStyle};
@@ -25,6 +27,12 @@ pub(crate) fn catch_interrupts() {
         let again = INTERRUPTED.swap(true, Ordering::SeqCst);
         if again || !LISTENING.load(Ordering::SeqCst) {
             eprintln!("larder: {INTACT}");
+            for left in unfinished() {
+                eprintln!(
+                    "larder: {} was not finished; nothing needs it",
+                    left.display()
+                );
+            }
             std::process::exit(Code::Interrupted as i32);
         }
     });
@@ -32,52 +40,102 @@ pub(crate) fn catch_interrupts() {
     drop(caught);
 }
 
+/// The file that is being made, where that cannot be ended in order.
+static MAKING: Mutex<Option<PathBuf>> = Mutex::new(None);
+
+/// From now on this file is being made, under another name until it is whole.
+pub(crate) fn making(path: &Path) {
+    *MAKING.lock().unwrap_or_else(PoisonError::into_inner) = Some(path.to_owned());
+}
+
+/// What is there of it.
+fn unfinished() -> Vec<PathBuf> {
+    let making = MAKING.lock().unwrap_or_else(PoisonError::into_inner).take();
+    let Some((path, name)) = making
+        .as_deref()
+        .and_then(|path| Some((path, path.file_name()?)))
+    else {
+        return Vec::new();
+    };
+    let begins = format!(".{}.new-", name.to_string_lossy());
+    let directory = match path.parent() {
+        Some(parent) if !parent.as_os_str().is_empty() => parent,
+        _ => Path::new("."),
+    };
+    let Ok(entries) = std::fs::read_dir(directory) else {
+        return Vec::new();
+    };
+    let is_ours = |path: &PathBuf| {
+        let name = path
+            .file_name()
+            .map(|name| name.to_string_lossy().into_owned());
+        name.is_some_and(|name| name.starts_with(&begins))
+    };
+    entries
+        .flatten()
+        .map(|entry| entry.path())
+        .filter(is_ours)
+        .collect()
+}
+
 pub(crate) fn is_interrupted() -> bool {
     INTERRUPTED.load(Ordering::SeqCst)
+}
+
+/// What was interrupted was told; the next command may go on.
+pub(crate) fn forget_interrupts() {
+    INTERRUPTED.store(false, Ordering::SeqCst);
 }
 
 pub(crate) fn interrupted() -> Fault {
     Fault::new(Code::Interrupted, INTACT)
 }
 
-/// A bar on standard error, where somebody sees it; looks out for Ctrl-C as long as it lives.
+/// What somebody who waits sees on standard error.
 pub(crate) struct Progress {
     bar: ProgressBar,
+    /// Whether what goes on looks out for Ctrl-C.
+    listens: bool,
 }
 
 impl Progress {
-    /// Of so many bytes, or of nobody knows how many.
+    /// Of so many bytes, or of nobody knows how many; looks out for Ctrl-C as long as it lives.
     pub(crate) fn bytes(quiet: bool, total: Option<u64>) -> Self {
-        Self::new(quiet, total, "{bytes} of {total_bytes}", "{bytes}")
+        Self::of(quiet, total, "{bytes} of {total_bytes}", "{bytes}")
     }
 
-    /// Of so many pieces.
+    /// The same of so many pieces.
     pub(crate) fn pieces(quiet: bool, total: Option<u64>) -> Self {
-        Self::new(quiet, total, "{pos} of {len}", "{pos}")
+        Self::of(quiet, total, "{pos} of {len}", "{pos}")
     }
 
-    fn new(quiet: bool, total: Option<u64>, of: &str, so_far: &str) -> Self {
+    /// Of what nobody knows how far it is: Ctrl-C ends it at once.
+    pub(crate) fn waiting(quiet: bool, what: &'static str) -> Self {
+        let bar = shown(
+            quiet,
+            ProgressBar::new_spinner,
+            "{spinner} {msg} ({elapsed})",
+        );
+        bar.set_message(what);
+        Self {
+            bar,
+            listens: false,
+        }
+    }
+
+    fn of(quiet: bool, total: Option<u64>, of: &str, so_far: &str) -> Self {
         LISTENING.store(true, Ordering::SeqCst);
-        let bar = if quiet || !io::stderr().is_terminal() {
-            ProgressBar::hidden()
-        } else {
-            let (bar, template) = match total {
-                Some(total) => (
-                    ProgressBar::new(total),
-                    format!("{{bar:40}} {of} {{msg}} ({{eta}} left)"),
-                ),
-                None => (
-                    ProgressBar::new_spinner(),
-                    format!("{{spinner}} {so_far} {{msg}} ({{elapsed}})"),
-                ),
-            };
-            if let Ok(style) = ProgressStyle::with_template(&template) {
-                bar.set_style(style);
+        let bar = match total {
+            Some(total) => {
+                let template = format!("{{bar:40}} {of} ({{eta}} left)");
+                shown(quiet, || ProgressBar::new(total), &template)
             }
-            bar.enable_steady_tick(Duration::from_millis(200));
-            bar
+            None => {
+                let template = format!("{{spinner}} {so_far} ({{elapsed}})");
+                shown(quiet, ProgressBar::new_spinner, &template)
+            }
         };
-        Self { bar }
+        Self { bar, listens: true }
     }
 
     pub(crate) fn set(&self, done: u64) {
@@ -110,9 +168,24 @@ impl Progress {
     }
 }
 
+/// A bar, hidden where nobody sees it.
+fn shown(quiet: bool, bar: impl FnOnce() -> ProgressBar, template: &str) -> ProgressBar {
+    if quiet || !io::stderr().is_terminal() {
+        return ProgressBar::hidden();
+    }
+    let bar = bar();
+    if let Ok(style) = ProgressStyle::with_template(template) {
+        bar.set_style(style);
+    }
+    bar.enable_steady_tick(Duration::from_millis(200));
+    bar
+}
+
 impl Drop for Progress {
     fn drop(&mut self) {
-        LISTENING.store(false, Ordering::SeqCst);
+        if self.listens {
+            LISTENING.store(false, Ordering::SeqCst);
+        }
         self.bar.finish_and_clear();
     }
 }

@@ -4,14 +4,16 @@ use larder::serde_json::json;
 
 use crate::fault::{Code, Fault, Result};
 use crate::out::{self, Out};
-use crate::progress::Progress;
+use crate::progress::{Progress, making};
 use crate::session::Session;
 
 const DAMAGED: &str = "`larder snapshot restore SNAPSHOT NEW_FILE` makes a new file of a backup; what can still \
                        be read of this one, `larder export` and `larder dump` save";
 
 pub(crate) fn check(session: &Session, out: &mut Out) -> Result<()> {
+    let waiting = Progress::waiting(out.quiet, "checking");
     let report = session.reader()?.check()?;
+    drop(waiting);
     let problems: Vec<String> = report.problems.iter().map(ToString::to_string).collect();
     let value = json!({
         "ok": report.is_ok(),
@@ -92,7 +94,11 @@ pub(crate) fn scrub(session: &Session, rate: Option<u64>, out: &mut Out) -> Resu
 }
 
 pub(crate) fn compact(session: &Session, out: &mut Out) -> Result<()> {
-    let report = session.writer()?.compact()?;
+    let db = session.writer()?;
+    making(&session.file);
+    let waiting = Progress::waiting(out.quiet, "compacting");
+    let report = db.compact()?;
+    drop(waiting);
     let value = json!({"bytes_before": report.bytes_before, "bytes_after": report.bytes_after});
     out.result(&value, |out| {
         out.line(&format!("{} before", out::bytes(report.bytes_before)))?;

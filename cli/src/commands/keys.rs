@@ -8,6 +8,7 @@ use larder::{KeyInfo, KeyKind, Unlock};
 use crate::args::{KeyCommand, NewPassphrase};
 use crate::fault::{Code, Fault, Result};
 use crate::out::Out;
+use crate::progress::{Progress, making};
 use crate::session::{Session, new_passphrase};
 
 const NEW_PASSPHRASE: &str = "LARDER_NEW_PASSPHRASE";
@@ -101,7 +102,11 @@ pub(crate) fn encrypt(
                 .hint("`larder key add` and `key change` say what else opens it"),
         );
     }
-    db.encrypt_to(to, &unlock(new)?)?;
+    let unlock = unlock(new)?;
+    making(to);
+    let waiting = Progress::waiting(out.quiet, "encrypting");
+    db.encrypt_to(to, &unlock)?;
+    drop(waiting);
     copied(to, "encrypted", out)?;
     if out.json {
         return Ok(());
@@ -122,7 +127,10 @@ pub(crate) fn decrypt(session: &Session, to: &Path, yes: bool, out: &mut Out) ->
         );
         return Err(Fault::refused(what));
     }
+    making(to);
+    let waiting = Progress::waiting(out.quiet, "decrypting");
     db.decrypt_to(to)?;
+    drop(waiting);
     copied(to, "not encrypted", out)
 }
 

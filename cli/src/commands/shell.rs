@@ -13,6 +13,7 @@ use rustyline::{Context, Editor, Helper, Highlighter, Hinter, Validator};
 use crate::args::{Cli, Command, Globals};
 use crate::fault::{Fault, Result};
 use crate::out::Out;
+use crate::progress::forget_interrupts;
 use crate::session::Session;
 
 /// Commands that have a command of their own behind them: the file stands behind both.
@@ -52,7 +53,9 @@ pub(crate) fn run(session: &Session, read_only: bool, globals: &Globals) -> Resu
                 if !line.trim().is_empty() {
                     drop(editor.add_history_entry(&line));
                 }
-                if let Err(fault) = one(session, &line, globals)
+                let done = one(session, &line, globals);
+                forget_interrupts();
+                if let Err(fault) = done
                     && !fault.is_quiet()
                 {
                     eprintln!("larder: {fault}");

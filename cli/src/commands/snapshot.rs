@@ -12,7 +12,7 @@ use larder::{
 use crate::args::{ChainArgs, Credentials, Depth, SnapshotCommand, Yes};
 use crate::fault::{Code, Fault, Result};
 use crate::out::{self, Out};
-use crate::progress::{Progress, is_interrupted};
+use crate::progress::{Progress, is_interrupted, making};
 use crate::session::{Session, to_hex};
 
 pub(crate) fn run(session: &Session, command: &SnapshotCommand, out: &mut Out) -> Result<()> {
@@ -213,11 +213,13 @@ fn nothing_in(directory: &Path) -> Fault {
 
 fn verify(session: &Session, chain: &ChainArgs, depth: Depth, out: &mut Out) -> Result<()> {
     let snapshot = open(session, chain)?;
+    let waiting = Progress::waiting(out.quiet, "verifying");
     snapshot.verify(match depth {
         Depth::Manifest => SnapshotDepth::Manifest,
         Depth::Blocks => SnapshotDepth::Blocks,
         Depth::Restore => SnapshotDepth::Restore,
     })?;
+    drop(waiting);
     let mut value = chain_value(&snapshot.info());
     if let Some(members) = value.as_object_mut() {
         members.insert(
@@ -252,7 +254,10 @@ fn restore(session: &Session, command: &SnapshotCommand, out: &mut Out) -> Resul
         open(session, chain)?
     };
     let builder = sealed_like(session, &snapshot, *plain)?;
+    making(new_file);
+    let waiting = Progress::waiting(out.quiet, "restoring");
     snapshot.restore_with(new_file, builder)?;
+    drop(waiting);
     let mut value = chain_value(&snapshot.info());
     if let Some(members) = value.as_object_mut() {
         members.insert("restored".into(), new_file.display().to_string().into());

@@ -67,6 +67,14 @@ impl Fault {
         self
     }
 
+    /// The same, with the place in the input.
+    pub(crate) fn at(mut self, place: impl fmt::Display) -> Self {
+        if !self.is_quiet() && self.code != Code::Interrupted {
+            self.message = format!("{place}: {}", self.message);
+        }
+        self
+    }
+
     /// Whoever reads the output has had enough: nothing to tell.
     pub(crate) fn is_quiet(&self) -> bool {
         self.message.is_empty()

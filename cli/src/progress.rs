@@ -3,7 +3,7 @@
 use std::io::{self, IsTerminal, Read};
 use std::path::{Path, PathBuf};
 use std::sync::atomic::{AtomicBool, Ordering};
-use std::sync::{Mutex, PoisonError};
+use std::sync::{Mutex, MutexGuard, PoisonError};
 use std::time::Duration;
 
 use indicatif::{ProgressBar, ProgressStyle};
@@ -19,25 +19,55 @@ static LISTENING: AtomicBool = AtomicBool::new(false);
 /// What is said of a file whose command was interrupted: commits are whole or not there.
 const INTACT: &str = "interrupted; the file is intact: what was not committed is not in it";
 
+/// How long what looks out for Ctrl-C may take to end: it may wait for input that does not come.
+const PATIENCE: Duration = Duration::from_secs(2);
+
 /// From now on Ctrl-C ends the program with its own exit code: at once, or, where something goes on that looks
-/// at it, in order. A second one always ends it at once, which leaves a file intact, too: it is as after a
+/// at it, in order. A second one ends it at once in any case, which leaves a file intact, too: it is as after a
 /// crash.
 pub(crate) fn catch_interrupts() {
     let caught = ctrlc::set_handler(|| {
         let again = INTERRUPTED.swap(true, Ordering::SeqCst);
         if again || !LISTENING.load(Ordering::SeqCst) {
-            eprintln!("larder: {INTACT}");
-            for left in unfinished() {
-                eprintln!(
-                    "larder: {} was not finished; nothing needs it",
-                    left.display()
-                );
-            }
-            std::process::exit(Code::Interrupted as i32);
+            end();
         }
+        std::thread::spawn(|| {
+            std::thread::sleep(PATIENCE);
+            if is_interrupted() {
+                end();
+            }
+        });
     });
     // Without it Ctrl-C ends the program all the same, only with another exit code.
     drop(caught);
+}
+
+/// Ends the program, and says what it leaves.
+fn end() -> ! {
+    eprintln!("larder: {INTACT}");
+    for left in unfinished() {
+        eprintln!(
+            "larder: {} was not finished; nothing needs it",
+            left.display()
+        );
+    }
+    if let Some(path) = lock(&CREATED).take() {
+        // Nobody misses what it held.
+        drop(std::fs::remove_file(path));
+    }
+    std::process::exit(Code::Interrupted as i32);
+}
+
+/// A file that was created for what goes on, and holds nothing without it.
+static CREATED: Mutex<Option<PathBuf>> = Mutex::new(None);
+
+/// Says that a file was created, or that it holds something from now on.
+pub(crate) fn created(path: Option<&Path>) {
+    *lock(&CREATED) = path.map(Path::to_owned);
+}
+
+fn lock(path: &Mutex<Option<PathBuf>>) -> MutexGuard<'_, Option<PathBuf>> {
+    path.lock().unwrap_or_else(PoisonError::into_inner)
 }
 
 /// The file that is being made, where that cannot be ended in order.
@@ -45,12 +75,12 @@ static MAKING: Mutex<Option<PathBuf>> = Mutex::new(None);
 
 /// From now on this file is being made, under another name until it is whole.
 pub(crate) fn making(path: &Path) {
-    *MAKING.lock().unwrap_or_else(PoisonError::into_inner) = Some(path.to_owned());
+    *lock(&MAKING) = Some(path.to_owned());
 }
 
 /// What is there of it.
 fn unfinished() -> Vec<PathBuf> {
-    let making = MAKING.lock().unwrap_or_else(PoisonError::into_inner).take();
+    let making = lock(&MAKING).take();
     let Some((path, name)) = making
         .as_deref()
         .and_then(|path| Some((path, path.file_name()?)))

@@ -27,7 +27,7 @@ use crate::commands::read::to_output;
 use crate::fault::{Code, Fault, Result};
 use crate::input;
 use crate::out::{self, Out};
-use crate::progress::Progress;
+use crate::progress::{Progress, created};
 use crate::session::{Session, from_hex, to_hex};
 
 const VERSION: u32 = 1;
@@ -218,8 +218,10 @@ pub(crate) fn load(
         refuse_records(&catalog)?;
     }
     let is_new = !session.file.exists();
+    created(is_new.then_some(session.file.as_path()));
     let loaded = load_all(session.writer_or_new()?, &catalog, &mut lines);
     drop(lines);
+    created(None);
     drop(progress);
     let (count, left) = match loaded {
         Ok(loaded) => loaded,

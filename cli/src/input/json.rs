@@ -16,7 +16,7 @@ use super::{InputError, Options, Place, hand_on, newlines};
 pub(super) fn each(
     from: impl Read,
     options: &Options,
-    document: &mut dyn FnMut(&[u8]) -> crate::fault::Result<()>,
+    document: &mut dyn FnMut(Place, &[u8]) -> crate::fault::Result<()>,
 ) -> Result<u64, InputError> {
     let mut values = Values::new(from, options.line_bytes_max);
     match values.next_byte()? {
@@ -27,7 +27,7 @@ pub(super) fn each(
 
 fn each_of_array(
     values: &mut Values<impl Read>,
-    document: &mut dyn FnMut(&[u8]) -> crate::fault::Result<()>,
+    document: &mut dyn FnMut(Place, &[u8]) -> crate::fault::Result<()>,
 ) -> Result<u64, InputError> {
     values.pass();
     if values.next_byte()? == Some(b']') {
@@ -62,7 +62,7 @@ fn each_of_array(
 
 fn each_of_sequence(
     values: &mut Values<impl Read>,
-    document: &mut dyn FnMut(&[u8]) -> crate::fault::Result<()>,
+    document: &mut dyn FnMut(Place, &[u8]) -> crate::fault::Result<()>,
 ) -> Result<u64, InputError> {
     while values.next_byte()?.is_some() {
         let at = values.read()?;

@@ -55,7 +55,7 @@ impl<R: Read> Lines<R> {
 pub(super) fn each(
     from: impl Read,
     options: &Options,
-    document: &mut dyn FnMut(&[u8]) -> crate::fault::Result<()>,
+    document: &mut dyn FnMut(Place, &[u8]) -> crate::fault::Result<()>,
 ) -> Result<u64, InputError> {
     let mut lines = Lines::new(from, options.line_bytes_max);
     let mut count = 0;

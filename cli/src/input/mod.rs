@@ -71,9 +71,9 @@ impl Format {
 /// Those of opening and of reading the first bytes.
 pub(crate) fn open<'r>(
     path: &Path,
-    watch: impl FnOnce(Box<dyn Read>) -> Box<dyn Read + 'r>,
-) -> io::Result<Box<dyn Read + 'r>> {
-    let from: Box<dyn Read> = if path == Path::new("-") {
+    watch: impl FnOnce(Box<dyn Read + Send>) -> Box<dyn Read + Send + 'r>,
+) -> io::Result<Box<dyn Read + Send + 'r>> {
+    let from: Box<dyn Read + Send> = if path == Path::new("-") {
         Box::new(io::stdin())
     } else {
         Box::new(File::open(path)?)
@@ -81,7 +81,7 @@ pub(crate) fn open<'r>(
     decompressed(watch(from))
 }
 
-/// Calls back with the JSON text of each document, in UTF-8; gives how many there were.
+/// Calls back with the place and the JSON text of each document, in UTF-8; gives how many there were.
 ///
 /// A byte order mark at the beginning and blank lines are passed over. After an error the documents in
 /// front of it have been handed on: let the transaction fail, and they are not in the database.
@@ -93,7 +93,7 @@ pub(crate) fn each(
     format: Format,
     from: impl Read,
     options: &Options,
-    document: &mut dyn FnMut(&[u8]) -> crate::fault::Result<()>,
+    document: &mut dyn FnMut(Place, &[u8]) -> crate::fault::Result<()>,
 ) -> Result<u64, InputError> {
     let from = without_mark(from)?;
     match format {
@@ -107,7 +107,7 @@ pub(crate) fn each(
 fn hand_on(
     at: Place,
     text: &[u8],
-    document: &mut dyn FnMut(&[u8]) -> crate::fault::Result<()>,
+    document: &mut dyn FnMut(Place, &[u8]) -> crate::fault::Result<()>,
 ) -> Result<(), InputError> {
     if let Err(error) = std::str::from_utf8(text) {
         let valid = text.get(..error.valid_up_to()).unwrap_or_default();
@@ -117,7 +117,7 @@ fn hand_on(
         };
         return Err(InputError::malformed(at, "it is not UTF-8"));
     }
-    document(text).map_err(|fault| InputError::Document { at, fault })
+    document(at, text).map_err(|fault| InputError::Document { at, fault })
 }
 
 fn newlines(text: &[u8]) -> u64 {
@@ -125,7 +125,7 @@ fn newlines(text: &[u8]) -> u64 {
 }
 
 /// Decompresses what begins as zstd does, and leaves the rest as it is.
-fn decompressed<'r>(from: impl Read + 'r) -> io::Result<Box<dyn Read + 'r>> {
+fn decompressed<'r>(from: impl Read + Send + 'r) -> io::Result<Box<dyn Read + Send + 'r>> {
     let (head, from) = peeked(from, 4)?;
     if is_zstd(&head) {
         return Ok(Box::new(zstd::Decoder::new(from)?));
@@ -163,8 +163,11 @@ fn without_mark<R: Read>(from: R) -> Result<impl Read, InputError> {
     Ok(from)
 }
 
+/// A reader whose first bytes were looked at.
+type Again<R> = io::Chain<io::Cursor<Vec<u8>>, R>;
+
 /// The first bytes, fewer where there are not so many, and a reader that gives them again.
-fn peeked<R: Read>(mut from: R, bytes: u64) -> io::Result<(Vec<u8>, impl Read)> {
+fn peeked<R: Read>(mut from: R, bytes: u64) -> io::Result<(Vec<u8>, Again<R>)> {
     let mut head = Vec::new();
     from.by_ref().take(bytes).read_to_end(&mut head)?;
     let again = io::Cursor::new(head.clone());

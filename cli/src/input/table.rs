@@ -18,7 +18,7 @@ use super::{InputError, Options, Place, hand_on, newlines};
 pub(super) fn each(
     from: impl Read,
     options: &Options,
-    document: &mut dyn FnMut(&[u8]) -> crate::fault::Result<()>,
+    document: &mut dyn FnMut(Place, &[u8]) -> crate::fault::Result<()>,
 ) -> Result<u64, InputError> {
     let mut rows = Rows::new(from, options.line_bytes_max);
     let Some(at) = rows.next()? else {

@@ -18,7 +18,7 @@ const CSV_TEXT: Options = Options {
 /// The documents, each judged by the database and written again.
 fn read_with(format: Format, text: &[u8], options: &Options) -> Result<Vec<String>, InputError> {
     let mut documents = Vec::new();
-    let count = each(format, text, options, &mut |text| {
+    let count = each(format, text, options, &mut |_, text| {
         documents.push(Document::from_json(text)?.to_json()?);
         Ok(())
     })?;
@@ -118,7 +118,7 @@ fn a_value_may_be_cut_anywhere_between_two_reads() {
     let csv = "a,b\r\n\"x\"\"\r\n,y\",1\r\n\r\né,2\r\n";
     for bytes in 1..8 {
         let mut documents = Vec::new();
-        let mut push = |text: &[u8]| {
+        let mut push = |_: Place, text: &[u8]| {
             documents.push(String::from_utf8(text.to_vec()).unwrap());
             Ok(())
         };
@@ -160,7 +160,7 @@ fn numbers_lose_nothing() {
             Format::Json,
             text.as_bytes(),
             &Options::default(),
-            &mut |text| {
+            &mut |_, text| {
                 given.push(String::from_utf8(text.to_vec()).unwrap());
                 Ok(())
             },
@@ -356,7 +356,7 @@ fn what_never_ends_is_refused_after_as_many_bytes_as_a_document_may_have() {
     ] {
         let read = Rc::new(Cell::new(0));
         let from = Cursor::new(start).chain(Endless(endless, read.clone()));
-        let error = each(format, from, &options, &mut |_| Ok(())).unwrap_err();
+        let error = each(format, from, &options, &mut |_, _| Ok(())).unwrap_err();
         assert!(matches!(error, InputError::TooLong { .. }), "{error}");
         assert!(read.get() < 2 << 20, "{format:?} {}", read.get());
     }
@@ -513,7 +513,7 @@ fn an_error_of_the_callback_has_its_place_and_kind_and_leaves_no_document() {
                 Format::Ndjson,
                 lines.as_bytes(),
                 &Options::default(),
-                &mut |text| Ok(cities.insert(Document::from_json(text)?).map(drop)?),
+                &mut |_, text| Ok(cities.insert(Document::from_json(text)?).map(drop)?),
             )
             .map_err(Fault::from)
         })
@@ -587,7 +587,7 @@ fn a_reader_that_fails_says_where_it_had_come_to() {
         (Format::Csv, "a\n1\n"),
     ] {
         let from = Cursor::new(text).chain(Failing);
-        let error = each(format, from, &Options::default(), &mut |_| Ok(())).unwrap_err();
+        let error = each(format, from, &Options::default(), &mut |_, _| Ok(())).unwrap_err();
         assert_eq!(error.code(), Code::Disk);
         let expected = "line 3: the input cannot be read: the cable is out";
         assert_eq!(error.to_string(), expected);

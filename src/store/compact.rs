@@ -31,7 +31,7 @@ use super::controls::Control;
 use super::copy::copy_tables;
 use super::create::{directory_of, temporary_name, zero_log};
 use super::disk::{Access, Disk, FileIdentity, MemoryDisk, OpenError, Volume};
-use super::error::{closed, from_io, from_open};
+use super::error::{closed, from_compaction, from_io, from_open};
 use super::guard::guarded;
 use super::headers;
 use super::keyring::DataKey;
@@ -155,7 +155,20 @@ impl Store {
         let writing = to.begin_write()?;
         copy_tables(&from, &writing)?;
         to.commit_durably(writing).map_err(without_outcome)?;
+        to.close_gaps()?;
         to.close()
+    }
+
+    /// Moves pages to the front of a file that nobody has yet, which is cut off behind them when it is closed: a
+    /// file doubles as it grows, and filling it leaves room in between. One in which this is interrupted is no
+    /// database.
+    pub(super) fn close_gaps(&self) -> Result<()> {
+        match self.redb.write().as_mut() {
+            Some(Engine::Database { redb, .. }) => {
+                guarded(|| redb.compact(), from_compaction).map(drop)
+            }
+            _ => Ok(()),
+        }
     }
 
     /// Compares what can be compared in constant time for each table: the blocks were verified.

@@ -28,7 +28,8 @@ impl Store {
         create_with(path, options, Some(identity), |to| {
             let writing = to.begin_write()?;
             copy_tables(&from, &writing)?;
-            to.commit_durably(writing)
+            to.commit_durably(writing)?;
+            to.close_gaps()
         })
         .map_err(|error| error.during(format!("copy to {}", path.display())))
     }
@@ -55,7 +56,8 @@ pub(crate) fn restore_to(
     create_with(path, options, Some(identity), |to| {
         let writing = to.begin_write()?;
         fill(&writing)?;
-        to.commit_durably(writing)
+        to.commit_durably(writing)?;
+        to.close_gaps()
     })
 }
 

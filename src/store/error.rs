@@ -50,6 +50,14 @@ pub(super) fn from_transaction(error: redb::TransactionError) -> Error {
     }
 }
 
+/// An error of moving pages together in a file that nobody else has.
+pub(super) fn from_compaction(error: redb::CompactionError) -> Error {
+    match error {
+        redb::CompactionError::Storage(error) => from_storage(error),
+        other => Error::invalid("a transaction on a new file is not over").because(other),
+    }
+}
+
 /// An error of opening.
 pub(super) fn from_database(error: redb::DatabaseError) -> Error {
     match error {

@@ -9,7 +9,7 @@
 //! - Every change of a table goes through [`WriteTable::change`], which the journal sees, or
 //!   [`WriteTable::append`], which bypasses the log.
 //! - `check_integrity`, `compact` and savepoints are never called on the live handle: they commit
-//!   one-phase.
+//!   one-phase. (A file that nobody has yet is compacted when it was filled: `Store::close_gaps`.)
 //! - The file beneath an open store may be swapped for a compacted one: what is kept of it is asked for
 //!   anew each time (`Store::file`).
 //! - A failed sync or commit makes the store refuse every later write.

@@ -23,7 +23,7 @@ use std::process::{Command, Output, Stdio};
 
 use larder::Database;
 
-use crate::support::{PASSPHRASE, cities, fixtures, text};
+use crate::support::{cities, fixtures, text};
 
 /// The transcripts, each in a directory of its own that holds the same files (`support::fixtures`).
 #[test]

@@ -6,7 +6,7 @@ use std::path::{Path, PathBuf};
 use larder::{Database, KdfParameters, Unlock, part, record};
 
 /// What opens `vault.larder`; it is the first line of `passphrase.txt`.
-pub const PASSPHRASE: &str = "correct horse battery staple";
+const PASSPHRASE: &str = "correct horse battery staple";
 
 /// What `key.hex` says, and what opens `keyed.larder`.
 const KEY: [u8; 32] = [0x5a; 32];

@@ -441,7 +441,13 @@ pub(crate) enum IndexCommand {
         /// The collection
         collection: String,
         /// What it is over; a path with `-` in front from the greatest to the least
-        #[arg(value_delimiter = ',', required = true, allow_hyphen_values = true)]
+        // One value: options behind it are options, though a path may begin with `-`, too.
+        #[arg(
+            num_args = 1,
+            value_delimiter = ',',
+            required = true,
+            allow_hyphen_values = true
+        )]
         paths: Vec<String>,
         /// No two documents may have the same there
         #[arg(long)]

@@ -160,7 +160,8 @@ fn a_file_that_another_program_has_open_is_refused_at_once() {
         assert_eq!(ran.stdout, "");
         assert_eq!(
             ran.stderr,
-            "IN_USE"
+            "larder: open cities.larder: another program has the file open\n\
+             hint: close it there, or read a snapshot that it takes\n"
         );
     }
     // The other program goes on, and what was refused left nothing.

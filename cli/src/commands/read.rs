@@ -37,8 +37,12 @@ pub(crate) fn get(session: &Session, name: &str, key: &str, out: &mut Out) -> Re
         }
     };
     let found = found.ok_or_else(|| {
-        let hint = "a key is JSON: 42 is a number, '\"42\"' is text";
-        Fault::not_found(format!("{name:?} has nothing under {key}")).hint(hint)
+        let fault = Fault::not_found(format!("{name:?} has nothing under {key}"));
+        // Which of the two was meant cannot be told.
+        if key.trim_matches('"').parse::<f64>().is_ok() {
+            return fault.hint("a key is JSON: 42 is a number, '\"42\"' is text");
+        }
+        fault
     })?;
     if out.json {
         return out.line(&found);

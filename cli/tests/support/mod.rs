@@ -3,6 +3,7 @@
 use std::fs;
 use std::path::{Path, PathBuf};
 
+use larder::serde_json::json;
 use larder::{Database, KdfParameters, Unlock, part, record};
 
 /// What opens `vault.larder`; it is the first line of `passphrase.txt`.
@@ -136,21 +137,48 @@ pub fn fixtures(directory: &Path) {
     db.encrypt_to(path("vault.larder"), &passphrase).unwrap();
     db.encrypt_to(path("keyed.larder"), &Unlock::key(KEY)).unwrap();
     db.close().unwrap();
-    damaged(&path("cities.larder"), &path("damaged.larder"));
+    damaged(&path("damaged.larder"));
+    damaged_snapshots(&path("cities.larder"), directory);
     newer(&path("cities.larder"), &path("newer.larder"));
 }
 
-/// A copy of which one block is damaged: the one that holds the cities.
-fn damaged(from: &Path, to: &Path) {
-    let mut bytes = fs::read(from).unwrap();
-    let log_end = 8192 + (64 << 10);
-    let text = b"marseille-fr";
-    let at = bytes[log_end..]
+/// A file of which one block is damaged: one of those that hold the notes.
+fn damaged(path: &Path) {
+    const LOG_BYTES: u64 = 64 << 10;
+    let db = Database::builder().log_size(LOG_BYTES).create(path).unwrap();
+    db.write(|tx| {
+        let mut settings = tx.documents("settings")?;
+        settings.put("theme", json!({"value": "dark"}))?;
+        let mut notes = tx.documents("notes")?;
+        for id in 1..=2000_u64 {
+            notes.put(id, json!({"text": format!("this is note {id:04}")}))?;
+        }
+        Ok(())
+    })
+    .unwrap();
+    db.close().unwrap();
+    let mut bytes = fs::read(path).unwrap();
+    let text = b"this is note 1000";
+    let at = bytes
         .windows(text.len())
         .rposition(|window| window == text)
         .unwrap();
-    bytes[log_end + at] ^= 1;
-    fs::write(to, bytes).unwrap();
+    assert!(at as u64 > LOG_BYTES + 8192);
+    bytes[at] ^= 1;
+    fs::write(path, bytes).unwrap();
+}
+
+/// A snapshot that is damaged, and one that was cut off.
+fn damaged_snapshots(of: &Path, directory: &Path) {
+    let path = directory.join("damaged-already.snapshot");
+    let db = Database::builder().open_read_only(of).unwrap();
+    db.snapshot_to(&path).unwrap();
+    db.close().unwrap();
+    let mut bytes = fs::read(&path).unwrap();
+    fs::write(directory.join("short.snapshot"), &bytes[..bytes.len() - 100]).unwrap();
+    let middle = bytes.len() / 2;
+    bytes[middle] ^= 1;
+    fs::write(path, bytes).unwrap();
 }
 
 /// A copy that says it has the next format, in both copies of its header.

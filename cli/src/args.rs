@@ -440,15 +440,10 @@ pub(crate) enum IndexCommand {
         file: FileArg,
         /// The collection
         collection: String,
-        /// What it is over; a path with `-` in front from the greatest to the least
-        // One value: options behind it are options, though a path may begin with `-`, too.
-        #[arg(
-            num_args = 1,
-            value_delimiter = ',',
-            required = true,
-            allow_hyphen_values = true
-        )]
-        paths: Vec<String>,
+        /// The paths that it is over, by commas; one with `-` in front from the greatest to the least
+        // One value, not a list of them, which would take options behind it for more paths.
+        #[arg(allow_hyphen_values = true)]
+        paths: String,
         /// No two documents may have the same there
         #[arg(long)]
         unique: bool,

@@ -89,6 +89,9 @@ impl Fault {
 
     /// An error about a file other than the database.
     pub(crate) fn file(path: impl fmt::Display, error: &io::Error) -> Self {
+        if crate::progress::is_interrupted() {
+            return crate::progress::interrupted();
+        }
         let code = match error.kind() {
             io::ErrorKind::NotFound => Code::NotFound,
             io::ErrorKind::AlreadyExists => Code::Refused,

@@ -49,12 +49,12 @@ pub(crate) fn run(session: &Session, command: &IndexCommand, out: &mut Out) -> R
 }
 
 /// An index over paths, those with `-` in front descending.
-fn over(paths: &[String]) -> Result<PathIndex> {
+fn over(paths: &str) -> Result<PathIndex> {
     let mut index: Option<PathIndex> = None;
-    for path in paths {
+    for path in paths.split(',') {
         let (path, descending) = match path.strip_prefix('-') {
             Some(path) => (path, true),
-            None => (path.as_str(), false),
+            None => (path, false),
         };
         index = Some(match (index, descending) {
             (None, false) => PathIndex::on(path),

@@ -681,3 +681,47 @@ pub(crate) enum DurabilityName {
     /// When the operating system has it
     Buffered,
 }
+
+#[cfg(test)]
+mod tests {
+    use clap::CommandFactory;
+
+    use super::*;
+
+    /// The commands that a help text shows, without what the shell does with them.
+    fn examples(command: &clap::Command, to: &mut Vec<String>) {
+        let help = command.get_after_help().map(ToString::to_string);
+        for line in help.unwrap_or_default().lines() {
+            let Some(at) = line
+                .strip_prefix("  ")
+                .and_then(|line| line.find("larder "))
+            else {
+                continue;
+            };
+            for part in line[at + 2..].split(" | ") {
+                let part = part.split(" > ").next().unwrap_or(part);
+                let part = part.split(" < ").next().unwrap_or(part);
+                if part.starts_with("larder ") {
+                    to.push(part.to_owned());
+                }
+            }
+        }
+        for command in command.get_subcommands() {
+            examples(command, to);
+        }
+    }
+
+    #[test]
+    fn every_example_of_a_help_text_can_be_typed() {
+        Cli::command().debug_assert();
+        let mut all = Vec::new();
+        examples(&Cli::command(), &mut all);
+        assert!(all.len() > 60, "{all:#?}");
+        for example in all {
+            let words = shell_words::split(&example).unwrap();
+            if let Err(error) = Cli::try_parse_from(words) {
+                panic!("{example}: {error}");
+            }
+        }
+    }
+}

@@ -8,7 +8,7 @@ use larder::{Error, ErrorKind};
 
 use crate::input::InputError;
 
-/// Exit codes, as `larder help exit-codes` and the README have them. They are part of the interface.
+/// Exit codes, as `larder --help` and the README have them. They are part of the interface.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub(crate) enum Code {
     /// Anything that has no code of its own.
@@ -187,9 +187,9 @@ const WORDS: [(&str, &str); 4] = [
 ];
 
 fn in_our_words(sentence: String) -> String {
-    WORDS
-        .iter()
-        .fold(sentence, |sentence, (theirs, ours)| sentence.replace(theirs, ours))
+    WORDS.iter().fold(sentence, |sentence, (theirs, ours)| {
+        sentence.replace(theirs, ours)
+    })
 }
 
 fn code_of(kind: ErrorKind) -> Code {

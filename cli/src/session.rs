@@ -78,7 +78,11 @@ impl Session {
         if let Some(opened) = self.opened.get() {
             return match opened {
                 Opened::Writing(db) => Ok(db),
-                Opened::Reading(_) | Opened::Snapshot(_) => Err(read_only(&self.file)),
+                Opened::Reading(_) => Err(Fault::refused(format!(
+                    "{} was opened to be read only",
+                    self.file.display()
+                ))),
+                Opened::Snapshot(_) => Err(read_only(&self.file)),
             };
         }
         if is_snapshot(&self.file) {

@@ -70,7 +70,8 @@ fn is_overwriting() -> bool {
 fn readme(tour: &Path) {
     const BEGIN: &str = "<!-- command line: cli/tests/transcripts/readme.md -->\n";
     const END: &str = "<!-- end -->";
-    let tour = fs::read_to_string(tour).unwrap().replace("[..]", "…");
+    let tour = fs::read_to_string(tour).unwrap();
+    let tour = tour.replace("[..]", "…").replace("\n\n```\n", "\n```\n");
     let path = Path::new(env!("CARGO_MANIFEST_DIR")).join("../README.md");
     let readme = fs::read_to_string(&path).unwrap().replace("\r\n", "\n");
     let (before, rest) = readme.split_once(BEGIN).expect("the README has the tour");
@@ -78,8 +79,22 @@ fn readme(tour: &Path) {
     if is_overwriting() {
         fs::write(&path, format!("{before}{BEGIN}{tour}{END}{after}")).unwrap();
     } else {
-        assert_eq!(within, tour, "TRYCMD=overwrite writes the tour into the README");
+        assert_eq!(
+            within, tour,
+            "TRYCMD=overwrite writes the tour into the README"
+        );
     }
+    // The exit codes are those of the help text.
+    let help = done(&support::fresh_directory("help"), &["--help"], "");
+    let codes = help.split_once("EXIT CODES\n").unwrap().1.lines();
+    let mut count = 0;
+    for line in codes.take_while(|line| !line.is_empty()) {
+        let (code, meaning) = line.trim().split_once(' ').unwrap();
+        let row = format!("| {code} | {} |\n", meaning.trim());
+        assert!(after.contains(&row), "{row}");
+        count += 1;
+    }
+    assert_eq!(count, 11);
 }
 
 /// `larder` in a directory.
@@ -165,28 +180,55 @@ fn a_file_that_another_program_has_open_is_refused_at_once() {
         );
     }
     // The other program goes on, and what was refused left nothing.
-    held.write(|tx| tx.documents("notes")?.insert(larder::Document::from_json("{}")?).map(drop)).unwrap();
+    held.write(|tx| {
+        tx.documents("notes")?
+            .insert(larder::Document::from_json("{}")?)
+            .map(drop)
+    })
+    .unwrap();
     held.close().unwrap();
     assert_eq!(names(&directory), ["cities.larder"]);
-    assert_eq!(done(&directory, &["count", "cities.larder", "notes"], ""), "1\n");
+    assert_eq!(
+        done(&directory, &["count", "cities.larder", "notes"], ""),
+        "1\n"
+    );
 }
 
 #[test]
 fn what_comes_through_pipes_is_what_went_in() {
     let directory = support::fresh_directory("pipes");
     let packages = packages();
-    let imported = done(&directory, &["import", "a.larder", "packages", "-"], &packages);
+    let imported = done(
+        &directory,
+        &["import", "a.larder", "packages", "-"],
+        &packages,
+    );
     assert_eq!(imported, "12 documents imported into packages\n");
     let exported = done(&directory, &["export", "a.larder", "packages"], "");
     assert_eq!(exported, packages);
     let dumped = done(&directory, &["dump", "a.larder"], "");
     assert_eq!(dumped.lines().count(), 14);
     done(&directory, &["load", "b.larder", "-"], &dumped);
-    assert_eq!(done(&directory, &["export", "b.larder", "packages"], ""), packages);
+    assert_eq!(
+        done(&directory, &["export", "b.larder", "packages"], ""),
+        packages
+    );
     // An array, and a document and a patch that are too long for a command line.
-    done(&directory, &["import", "a.larder", "other", "-", "--format", "json"], "[{\"_id\": 1}, {\"_id\": 2}]");
-    done(&directory, &["put", "a.larder", "other", "-"], "{\"_id\": 2, \"title\": \"Jam\"}");
-    done(&directory, &["patch", "a.larder", "other", "2", "-"], "{\"stars\": 5}");
+    done(
+        &directory,
+        &["import", "a.larder", "other", "-", "--format", "json"],
+        "[{\"_id\": 1}, {\"_id\": 2}]",
+    );
+    done(
+        &directory,
+        &["put", "a.larder", "other", "-"],
+        "{\"_id\": 2, \"title\": \"Jam\"}",
+    );
+    done(
+        &directory,
+        &["patch", "a.larder", "other", "2", "-"],
+        "{\"stars\": 5}",
+    );
     assert_eq!(
         done(&directory, &["export", "a.larder", "other"], ""),
         "{\"_id\":1}\n{\"_id\":2,\"title\":\"Jam\",\"stars\":5}\n"
@@ -197,7 +239,11 @@ fn what_comes_through_pipes_is_what_went_in() {
 fn a_shell_takes_commands_from_a_pipe() {
     let directory = support::fresh_directory("shell");
     fs::write(directory.join("packages.ndjson"), packages()).unwrap();
-    done(&directory, &["import", "a.larder", "packages", "packages.ndjson"], "");
+    done(
+        &directory,
+        &["import", "a.larder", "packages", "packages.ndjson"],
+        "",
+    );
     let commands = "
 # Comments and empty lines are passed over.
 
@@ -213,7 +259,9 @@ exit
 no command, and not reached
 ";
     let said = done(&directory, &["shell", "a.larder"], commands);
-    let (first, rest) = said.split_once("snapshot taken into backup.snapshot\n").unwrap();
+    let (first, rest) = said
+        .split_once("snapshot taken into backup.snapshot\n")
+        .unwrap();
     assert_eq!(
         first,
         "4\nadded \"vim\"\n{\n  \"_id\": \"vim\",\n  \"section\": \"editors\"\n}\n\
@@ -221,17 +269,34 @@ no command, and not reached
          | _id | section |\n|-----|---------|\n| vim | editors |\n1 document found\n"
     );
     assert!(rest.contains(": every block is whole\n"), "{rest}");
-    assert!(rest.ends_with("restored.larder is the database as of commit 4\n"), "{rest}");
+    assert!(
+        rest.ends_with("restored.larder is the database as of commit 4\n"),
+        "{rest}"
+    );
     // Each command was done when the next one began, and the first that fails ends it.
-    let ran = run(&directory, &["shell", "restored.larder"], "remove packages vim\nfind\ncount packages\n");
+    let ran = run(
+        &directory,
+        &["shell", "restored.larder"],
+        "remove packages vim\nfind\ncount packages\n",
+    );
     assert_eq!(ran.code, Some(2));
     assert_eq!(ran.stdout, "1 document removed\n");
     assert!(ran.stderr.contains("required arguments"), "{}", ran.stderr);
-    assert_eq!(done(&directory, &["count", "restored.larder", "packages"], ""), "12\n");
+    assert_eq!(
+        done(&directory, &["count", "restored.larder", "packages"], ""),
+        "12\n"
+    );
     // What is opened to read is not written.
-    let ran = run(&directory, &["shell", "restored.larder", "--read-only"], "count packages\nremove packages bash\n");
+    let ran = run(
+        &directory,
+        &["shell", "restored.larder", "--read-only"],
+        "count packages\nremove packages bash\n",
+    );
     assert_eq!((ran.code, ran.stdout.as_str()), (Some(8), "12\n"));
-    assert_eq!(ran.stderr, "READ_ONLY");
+    assert_eq!(
+        ran.stderr,
+        "larder: restored.larder was opened to be read only\n"
+    );
 }
 
 /// More than a pipe takes in: what writes it waits for the reader, or finds that there is none.
@@ -261,7 +326,10 @@ fn a_reader_that_has_had_enough_is_no_error() {
         assert_eq!(output.status.code(), Some(0), "{arguments:?}");
     }
     let checked = done(&directory, &["check", "a.larder"], "");
-    assert!(checked.contains("everything is as it should be"), "{checked}");
+    assert!(
+        checked.contains("everything is as it should be"),
+        "{checked}"
+    );
 }
 
 #[cfg(unix)]
@@ -296,17 +364,25 @@ mod interrupts {
         }
     }
 
-    const INTACT: &str = "larder: interrupted; the file is intact: what was not committed is not in it\n";
+    const INTACT: &str =
+        "larder: interrupted; the file is intact: what was not committed is not in it\n";
 
     #[test]
     fn ctrl_c_leaves_the_file_as_it_was_and_says_so() {
         let directory = support::fresh_directory("interrupted");
         let packages = packages();
-        done(&directory, &["import", "a.larder", "packages", "-"], &packages);
+        done(
+            &directory,
+            &["import", "a.larder", "packages", "-"],
+            &packages,
+        );
         let dumped = done(&directory, &["dump", "a.larder"], "");
         let begun = dumped.rsplit_once("{\"end\"").unwrap().0;
         for (arguments, input) in [
-            (["import", "a.larder", "more", "-"].as_slice(), packages.as_str()),
+            (
+                ["import", "a.larder", "more", "-"].as_slice(),
+                packages.as_str(),
+            ),
             (&["import", "new.larder", "more", "-"], &packages),
             (&["import", "new.larder", "more", "-"], ""),
             (&["load", "loaded.larder", "-"], begun),
@@ -318,7 +394,10 @@ mod interrupts {
             assert_eq!(ran.code, Some(10), "{arguments:?}");
         }
         assert_eq!(names(&directory), ["a.larder"]);
-        assert_eq!(done(&directory, &["export", "a.larder", "packages"], ""), packages);
+        assert_eq!(
+            done(&directory, &["export", "a.larder", "packages"], ""),
+            packages
+        );
         let ran = run(&directory, &["count", "a.larder", "more"], "");
         assert_eq!(ran.code, Some(3));
     }

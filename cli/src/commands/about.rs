@@ -231,11 +231,7 @@ fn show_indexes(info: &CollectionInfo, out: &mut Out) -> Result<()> {
 }
 
 pub(crate) fn index_row(index: &larder::IndexInfo) -> Vec<String> {
-    let building = if index.is_ready {
-        ""
-    } else {
-        ", being built"
-    };
+    let building = if index.is_ready { "" } else { ", being built" };
     vec![
         index.name().to_owned(),
         format!("{}{building}", index.definition),

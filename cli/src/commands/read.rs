@@ -128,6 +128,7 @@ pub(crate) fn find(session: &Session, args: &FindArgs, out: &mut Out) -> Result<
             }
             show(
                 query.iter()?.map(|record| line_of_record(&record?, args)),
+                "record",
                 out,
             )
         }
@@ -145,6 +146,7 @@ pub(crate) fn find(session: &Session, args: &FindArgs, out: &mut Out) -> Result<
                 query
                     .iter()?
                     .map(|document| line_of_document(&document?, args)),
+                "document",
                 out,
             )
         }
@@ -194,7 +196,7 @@ fn line_of_document(document: &DocumentView<'_>, args: &FindArgs) -> Result<Stri
 }
 
 /// Each on a line for programs, tables for people.
-fn show(lines: impl Iterator<Item = Result<String>>, out: &mut Out) -> Result<()> {
+fn show(lines: impl Iterator<Item = Result<String>>, one: &str, out: &mut Out) -> Result<()> {
     let progress = Progress::pieces(true, None);
     let mut rows = Vec::new();
     let mut count = 0_u64;
@@ -218,7 +220,7 @@ fn show(lines: impl Iterator<Item = Result<String>>, out: &mut Out) -> Result<()
     if !rows.is_empty() {
         table(&rows, out)?;
     }
-    out.line(&format!("{} found", out::counted(count, "document")))
+    out.line(&format!("{} found", out::counted(count, one)))
 }
 
 /// A column for each member that one of them has, in the order in which they come.
@@ -320,13 +322,17 @@ pub(crate) fn export(
             _ => Ok(tx.documents(name)?.export_ndjson(&mut to)?),
         }
     })?;
+    let one = match &info.kind {
+        CollectionKind::Records(_) => "record",
+        _ => "document",
+    };
     match output {
         Some(path) => {
             let value = json!({"exported": count, "to": path.display().to_string()});
             out.result(&value, |out| {
                 out.line(&format!(
                     "{} exported to {}",
-                    out::counted(count, "document"),
+                    out::counted(count, one),
                     path.display()
                 ))
             })

@@ -6,8 +6,8 @@ use std::path::{Path, PathBuf};
 
 use larder::serde_json::{Value, json};
 use larder::{
-    Builder, ChangeKind, CollectionKind, Database, Retention, Snapshot, SnapshotDepth, SnapshotInfo,
-    SnapshotOptions, SnapshotStore, Timestamp,
+    Builder, ChangeKind, CollectionKind, Database, Retention, Snapshot, SnapshotDepth,
+    SnapshotInfo, SnapshotOptions, SnapshotStore, Timestamp,
 };
 
 use crate::args::{ChainArgs, Credentials, Depth, SnapshotCommand, Yes};

@@ -62,30 +62,106 @@ pub struct City {
 
 /// Id, names, country, inhabitants, latitude and longitude, as GeoNames has them (CC BY 4.0).
 const CITIES: [(u64, &[&str], &str, u64, [f64; 2]); 12] = [
-    (2_267_057, &["Lisbon", "Lisboa"], "PT", 517_802, [38.72509, -9.1498]),
-    (2_643_743, &["London", "Londres"], "GB", 8_961_989, [51.50853, -0.12574]),
-    (2_657_896, &["Zürich", "Zurigo"], "CH", 415_367, [47.36667, 8.55]),
-    (2_761_369, &["Vienna", "Wien", "Beč"], "AT", 1_691_468, [48.20849, 16.37208]),
-    (2_911_298, &["Hamburg"], "DE", 1_973_896, [53.55073, 9.99302]),
-    (2_950_159, &["Berlin"], "DE", 3_426_354, [52.52437, 13.41053]),
-    (2_988_507, &["Paris", "Parigi"], "FR", 2_138_551, [48.85341, 2.3488]),
-    (2_995_469, &["Marseille", "Marsiglia"], "FR", 877_215, [43.29695, 5.38107]),
-    (2_996_944, &["Lyon", "Lione"], "FR", 520_774, [45.74906, 4.84789]),
-    (3_169_070, &["Rome", "Roma"], "IT", 2_318_895, [41.89193, 12.51133]),
-    (3_176_959, &["Florence", "Firenze"], "IT", 367_150, [43.77925, 11.24626]),
-    (3_192_224, &["Pula", "Pola"], "HR", 52_220, [44.86833, 13.84806]),
+    (
+        2_267_057,
+        &["Lisbon", "Lisboa"],
+        "PT",
+        517_802,
+        [38.72509, -9.1498],
+    ),
+    (
+        2_643_743,
+        &["London", "Londres"],
+        "GB",
+        8_961_989,
+        [51.50853, -0.12574],
+    ),
+    (
+        2_657_896,
+        &["Zürich", "Zurigo"],
+        "CH",
+        415_367,
+        [47.36667, 8.55],
+    ),
+    (
+        2_761_369,
+        &["Vienna", "Wien", "Beč"],
+        "AT",
+        1_691_468,
+        [48.20849, 16.37208],
+    ),
+    (
+        2_911_298,
+        &["Hamburg"],
+        "DE",
+        1_973_896,
+        [53.55073, 9.99302],
+    ),
+    (
+        2_950_159,
+        &["Berlin"],
+        "DE",
+        3_426_354,
+        [52.52437, 13.41053],
+    ),
+    (
+        2_988_507,
+        &["Paris", "Parigi"],
+        "FR",
+        2_138_551,
+        [48.85341, 2.3488],
+    ),
+    (
+        2_995_469,
+        &["Marseille", "Marsiglia"],
+        "FR",
+        877_215,
+        [43.29695, 5.38107],
+    ),
+    (
+        2_996_944,
+        &["Lyon", "Lione"],
+        "FR",
+        520_774,
+        [45.74906, 4.84789],
+    ),
+    (
+        3_169_070,
+        &["Rome", "Roma"],
+        "IT",
+        2_318_895,
+        [41.89193, 12.51133],
+    ),
+    (
+        3_176_959,
+        &["Florence", "Firenze"],
+        "IT",
+        367_150,
+        [43.77925, 11.24626],
+    ),
+    (
+        3_192_224,
+        &["Pula", "Pola"],
+        "HR",
+        52_220,
+        [44.86833, 13.84806],
+    ),
 ];
 
 /// Writes the cities as the version before had them, and migrates them to the one of today.
 pub fn cities(path: &Path) {
-    let old = Database::builder().log_size(64 << 10).register::<before::City>();
+    let old = Database::builder()
+        .log_size(64 << 10)
+        .register::<before::City>();
     let db = old.create(path).unwrap();
     db.write(|tx| {
         let mut cities = tx.collection::<before::City>()?;
         for (id, names, country, population, [lat, lon]) in CITIES {
             cities.insert(&before::City {
                 id,
-                slug: format!("{}-{country}", names[0]).to_lowercase().replace('ü', "ue"),
+                slug: format!("{}-{country}", names[0])
+                    .to_lowercase()
+                    .replace('ü', "ue"),
                 names: names.iter().map(ToString::to_string).collect(),
                 country: country.to_owned(),
                 population,
@@ -99,7 +175,8 @@ pub fn cities(path: &Path) {
     let db = Database::builder().register::<City>().open(path).unwrap();
     db.migrate().unwrap();
     db.write(|tx| {
-        tx.collection::<City>()?.update(2_988_507, |city| city.elevation = Some(42))?;
+        tx.collection::<City>()?
+            .update(2_988_507, |city| city.elevation = Some(42))?;
         let mut settings = tx.bucket_of::<String>("settings")?;
         settings.put("theme", "dark")?;
         settings.put("window", [0xff, 0x00, 0x02, 0x80])?;
@@ -113,7 +190,10 @@ pub fn cities(path: &Path) {
 
 /// All files that a transcript finds.
 pub fn fixtures(directory: &Path) {
-    copy_directory(&Path::new(env!("CARGO_MANIFEST_DIR")).join("tests/data"), directory);
+    copy_directory(
+        &Path::new(env!("CARGO_MANIFEST_DIR")).join("tests/data"),
+        directory,
+    );
     let path = |name: &str| directory.join(name);
     fs::create_dir(path("backups")).unwrap();
     let write = |name: &str, text: &str| fs::write(path(name), text).unwrap();
@@ -125,7 +205,10 @@ pub fn fixtures(directory: &Path) {
     write("short.hex", "5a5a\n");
     write("notes.txt", "These are notes, and no database.\n");
     write("broken.ndjson", "{\"_id\":\"a\"}\n{\"_id\":\"b\"\n");
-    write("again.ndjson", "{\"_id\":\"new\"}\n{\"_id\":\"bash\",\"version\":\"6.0\"}\n");
+    write(
+        "again.ndjson",
+        "{\"_id\":\"new\"}\n{\"_id\":\"bash\",\"version\":\"6.0\"}\n",
+    );
     write(
         "keyed.ndjson",
         "{\"host\":\"deb.debian.org\",\"port\":80}\n{\"host\":\"ftp.de.debian.org\",\"port\":443}\n",
@@ -135,7 +218,8 @@ pub fn fixtures(directory: &Path) {
     // What a passphrase costs is tried by the transcripts that create files.
     let passphrase = Unlock::passphrase(PASSPHRASE).kdf(KdfParameters::lowest());
     db.encrypt_to(path("vault.larder"), &passphrase).unwrap();
-    db.encrypt_to(path("keyed.larder"), &Unlock::key(KEY)).unwrap();
+    db.encrypt_to(path("keyed.larder"), &Unlock::key(KEY))
+        .unwrap();
     db.close().unwrap();
     damaged(&path("damaged.larder"));
     damaged_snapshots(&path("cities.larder"), directory);
@@ -145,7 +229,10 @@ pub fn fixtures(directory: &Path) {
 /// A file of which one block is damaged: one of those that hold the notes.
 fn damaged(path: &Path) {
     const LOG_BYTES: u64 = 64 << 10;
-    let db = Database::builder().log_size(LOG_BYTES).create(path).unwrap();
+    let db = Database::builder()
+        .log_size(LOG_BYTES)
+        .create(path)
+        .unwrap();
     db.write(|tx| {
         let mut settings = tx.documents("settings")?;
         settings.put("theme", json!({"value": "dark"}))?;
@@ -175,7 +262,11 @@ fn damaged_snapshots(of: &Path, directory: &Path) {
     db.snapshot_to(&path).unwrap();
     db.close().unwrap();
     let mut bytes = fs::read(&path).unwrap();
-    fs::write(directory.join("short.snapshot"), &bytes[..bytes.len() - 100]).unwrap();
+    fs::write(
+        directory.join("short.snapshot"),
+        &bytes[..bytes.len() - 100],
+    )
+    .unwrap();
     let middle = bytes.len() / 2;
     bytes[middle] ^= 1;
     fs::write(path, bytes).unwrap();

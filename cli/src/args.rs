@@ -387,7 +387,12 @@ pub(crate) struct FindArgs {
     #[arg(long, value_name = "COUNT")]
     pub(crate) skip: Option<u64>,
     /// Only what is at these paths
-    #[arg(long, value_delimiter = ',', value_name = "PATHS")]
+    #[arg(
+        long,
+        value_delimiter = ',',
+        value_name = "PATHS",
+        value_parser = clap::builder::NonEmptyStringValueParser::new()
+    )]
     pub(crate) project: Vec<String>,
     /// Uses this index
     #[arg(long, value_name = "INDEX")]

@@ -60,8 +60,11 @@ pub struct City {
     pub elevation: Option<i32>,
 }
 
-/// Id, names, country, inhabitants, latitude and longitude, as GeoNames has them (CC BY 4.0).
-const CITIES: [(u64, &[&str], &str, u64, [f64; 2]); 12] = [
+/// Id, names, country, inhabitants, latitude and longitude.
+type Row = (u64, &'static [&'static str], &'static str, u64, [f64; 2]);
+
+/// As GeoNames has them (CC BY 4.0).
+const CITIES: [Row; 12] = [
     (
         2_267_057,
         &["Lisbon", "Lisboa"],

@@ -176,13 +176,17 @@ fn sentence(error: &Error) -> String {
 }
 
 /// What the library tells programmers to do, and what is said here instead.
-const WORDS: [(&str, &str); 4] = [
+const WORDS: [(&str, &str); 5] = [
     (
         "the file is open already, in this program or another; use that handle, or close it first",
         "another program has the file open",
     ),
     ("; give its passphrase or key on the builder", ""),
     ("; open it without", ""),
+    (
+        "; use `put` to replace what is there",
+        "; --replace puts the document in the place of that one",
+    ),
     ("; use the version that wrote it", ""),
 ];
 

@@ -6,7 +6,7 @@ use std::sync::mpsc::{SyncSender, sync_channel};
 use std::thread;
 
 use larder::serde_json::json;
-use larder::{Database, Document, DocumentKey, DocumentsMut, ErrorKind};
+use larder::{Database, Document, DocumentKey, DocumentsMut};
 
 use crate::args::{ImportArgs, InputFormat};
 use crate::commands::write::documents_only;
@@ -158,23 +158,10 @@ fn store(
 ) -> Result<()> {
     match key {
         Some(key) if replace => drop(documents.put(&key, document)?),
-        Some(key) => documents
-            .insert_at(&key, document)
-            .map_err(|error| taken(error, &key))?,
+        Some(key) => documents.insert_at(&key, document)?,
         None => drop(documents.insert(document)?),
     }
     Ok(())
-}
-
-/// What to do about a key that is taken.
-fn taken(error: larder::Error, key: &DocumentKey) -> Fault {
-    match key.to_value() {
-        Ok(key) if error.is(ErrorKind::AlreadyExists) => {
-            Fault::refused(format!("there is a document {key} already"))
-                .hint("nothing was imported; --replace puts it in the place of the other")
-        }
-        _ => error.into(),
-    }
 }
 
 /// A document that stands beside its key, as an export has it.

@@ -47,6 +47,8 @@ fn transcripts() {
     }
     let ran = std::panic::catch_unwind(|| {
         trycmd::TestCases::new()
+            // As wide as where nobody looks.
+            .env("COLUMNS", "100")
             .register_bin("larder", Path::new(env!("CARGO_BIN_EXE_larder")).to_owned())
             .case(work.join("*.md"))
             .run();
@@ -70,7 +72,7 @@ fn is_overwriting() -> bool {
 fn readme(tour: &Path) {
     const BEGIN: &str = "<!-- command line: cli/tests/transcripts/readme.md -->\n";
     const END: &str = "<!-- end -->";
-    let tour = fs::read_to_string(tour).unwrap();
+    let tour = fs::read_to_string(tour).unwrap().replace("\r\n", "\n");
     let tour = tour.replace("[..]", "…").replace("\n\n```\n", "\n```\n");
     let path = Path::new(env!("CARGO_MANIFEST_DIR")).join("../README.md");
     let readme = fs::read_to_string(&path).unwrap().replace("\r\n", "\n");
@@ -117,11 +119,11 @@ struct Ran {
     stderr: String,
 }
 
-fn run(directory: &Path, arguments: &[&str], input: &str) -> Ran {
+fn run(directory: &Path, arguments: &[&str], input: impl AsRef<[u8]>) -> Ran {
     let mut child = larder(directory, arguments).spawn().unwrap();
     let mut stdin = child.stdin.take().unwrap();
     // One that is refused does not read it.
-    drop(stdin.write_all(input.as_bytes()));
+    drop(stdin.write_all(input.as_ref()));
     drop(stdin);
     let output: Output = child.wait_with_output().unwrap();
     Ran {
@@ -132,7 +134,7 @@ fn run(directory: &Path, arguments: &[&str], input: &str) -> Ran {
 }
 
 /// The same, of one that goes well; what it wrote on standard output.
-fn done(directory: &Path, arguments: &[&str], input: &str) -> String {
+fn done(directory: &Path, arguments: &[&str], input: impl AsRef<[u8]>) -> String {
     let ran = run(directory, arguments, input);
     assert_eq!(ran.code, Some(0), "{}", ran.stderr);
     assert_eq!(ran.stderr, "");
@@ -211,6 +213,23 @@ fn what_comes_through_pipes_is_what_went_in() {
     done(&directory, &["load", "b.larder", "-"], &dumped);
     assert_eq!(
         done(&directory, &["export", "b.larder", "packages"], ""),
+        packages
+    );
+    // Compressed, as the bytes say and no name does.
+    done(
+        &directory,
+        &["export", "a.larder", "packages", "packages.zst"],
+        "",
+    );
+    let compressed = fs::read(directory.join("packages.zst")).unwrap();
+    assert!(compressed.len() < packages.len());
+    done(
+        &directory,
+        &["import", "c.larder", "packages", "-"],
+        &compressed,
+    );
+    assert_eq!(
+        done(&directory, &["export", "c.larder", "packages"], ""),
         packages
     );
     // An array, and a document and a patch that are too long for a command line.

@@ -224,9 +224,31 @@ pub fn fixtures(directory: &Path) {
     db.encrypt_to(path("keyed.larder"), &Unlock::key(KEY))
         .unwrap();
     db.close().unwrap();
+    two_snapshots(&path("cities.larder"), directory);
     damaged(&path("damaged.larder"));
     damaged_snapshots(&path("cities.larder"), directory);
     newer(&path("cities.larder"), &path("newer.larder"));
+}
+
+/// Snapshots of the cities, between which their program went on.
+fn two_snapshots(of: &Path, directory: &Path) {
+    let path = directory.join("later.larder");
+    fs::copy(of, &path).unwrap();
+    let db = Database::builder().register::<City>().open(&path).unwrap();
+    db.snapshot_to(directory.join("earlier.snapshot")).unwrap();
+    db.write(|tx| {
+        let mut cities = tx.collection::<City>()?;
+        cities.update(3_192_224, |city| city.population += 1)?;
+        cities.remove(2_996_944)?;
+        tx.bucket_of::<String>("settings")?.put("language", "hr")?;
+        tx.bucket_of::<u64>("visits")?
+            .put(3_192_224_u64, "18")
+            .map(drop)
+    })
+    .unwrap();
+    db.snapshot_to(directory.join("later.snapshot")).unwrap();
+    db.close().unwrap();
+    fs::remove_file(path).unwrap();
 }
 
 /// A file of which one block is damaged: one of those that hold the notes.

@@ -387,7 +387,12 @@ pub(crate) struct FindArgs {
     #[arg(long, value_name = "COUNT")]
     pub(crate) skip: Option<u64>,
     /// Only what is at these paths
-    #[arg(long, value_delimiter = ',', value_name = "PATHS")]
+    #[arg(
+        long,
+        value_delimiter = ',',
+        value_name = "PATHS",
+        value_parser = clap::builder::NonEmptyStringValueParser::new()
+    )]
     pub(crate) project: Vec<String>,
     /// Uses this index
     #[arg(long, value_name = "INDEX")]
@@ -440,9 +445,10 @@ pub(crate) enum IndexCommand {
         file: FileArg,
         /// The collection
         collection: String,
-        /// What it is over; a path with `-` in front from the greatest to the least
-        #[arg(value_delimiter = ',', required = true, allow_hyphen_values = true)]
-        paths: Vec<String>,
+        /// The paths that it is over, by commas; one with `-` in front from the greatest to the least
+        // One value, not a list of them, which would take options behind it for more paths.
+        #[arg(allow_hyphen_values = true)]
+        paths: String,
         /// No two documents may have the same there
         #[arg(long)]
         unique: bool,
@@ -679,4 +685,48 @@ pub(crate) enum DurabilityName {
     Synced,
     /// When the operating system has it
     Buffered,
+}
+
+#[cfg(test)]
+mod tests {
+    use clap::CommandFactory;
+
+    use super::*;
+
+    /// The commands that a help text shows, without what the shell does with them.
+    fn examples(command: &clap::Command, to: &mut Vec<String>) {
+        let help = command.get_after_help().map(ToString::to_string);
+        for line in help.unwrap_or_default().lines() {
+            let Some(at) = line
+                .strip_prefix("  ")
+                .and_then(|line| line.find("larder "))
+            else {
+                continue;
+            };
+            for part in line[at + 2..].split(" | ") {
+                let part = part.split(" > ").next().unwrap_or(part);
+                let part = part.split(" < ").next().unwrap_or(part);
+                if part.starts_with("larder ") {
+                    to.push(part.to_owned());
+                }
+            }
+        }
+        for command in command.get_subcommands() {
+            examples(command, to);
+        }
+    }
+
+    #[test]
+    fn every_example_of_a_help_text_can_be_typed() {
+        Cli::command().debug_assert();
+        let mut all = Vec::new();
+        examples(&Cli::command(), &mut all);
+        assert!(all.len() > 60, "{all:#?}");
+        for example in all {
+            let words = shell_words::split(&example).unwrap();
+            if let Err(error) = Cli::try_parse_from(words) {
+                panic!("{example}: {error}");
+            }
+        }
+    }
 }

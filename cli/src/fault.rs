@@ -8,7 +8,7 @@ use larder::{Error, ErrorKind};
 
 use crate::input::InputError;
 
-/// Exit codes, as `larder help exit-codes` and the README have them. They are part of the interface.
+/// Exit codes, as `larder --help` and the README have them. They are part of the interface.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub(crate) enum Code {
     /// Anything that has no code of its own.
@@ -75,13 +75,13 @@ impl Fault {
         self
     }
 
-    /// Whoever reads the output has had enough: nothing to tell.
+    /// Nothing to tell: it was told already, or whoever reads the output has had enough.
     pub(crate) fn is_quiet(&self) -> bool {
         self.message.is_empty()
     }
 
     pub(crate) fn exit_code(&self) -> ExitCode {
-        if self.is_quiet() {
+        if self.is_quiet() && self.code == Code::Other {
             return ExitCode::SUCCESS;
         }
         ExitCode::from(self.code as u8)
@@ -89,6 +89,9 @@ impl Fault {
 
     /// An error about a file other than the database.
     pub(crate) fn file(path: impl fmt::Display, error: &io::Error) -> Self {
+        if crate::progress::is_interrupted() {
+            return crate::progress::interrupted();
+        }
         let code = match error.kind() {
             io::ErrorKind::NotFound => Code::NotFound,
             io::ErrorKind::AlreadyExists => Code::Refused,
@@ -112,8 +115,14 @@ impl From<Error> for Fault {
         if is_broken_pipe(&error) {
             return Self::new(Code::Other, "");
         }
-        let fault = Self::new(code_of(error.kind()), sentence(&error));
-        match hint_of(error.kind()) {
+        let sentence = sentence(&error);
+        let hint = if error.is(ErrorKind::Corrupt) && sentence.starts_with("open the snapshot") {
+            Some("take another backup: nothing can be made of a damaged one")
+        } else {
+            hint_of(error.kind())
+        };
+        let fault = Self::new(code_of(error.kind()), sentence);
+        match hint {
             Some(hint) => fault.hint(hint),
             None => fault,
         }
@@ -163,7 +172,28 @@ fn sentence(error: &Error) -> String {
         }
         source = cause.source();
     }
-    sentence
+    in_our_words(sentence)
+}
+
+/// What the library tells programmers to do, and what is said here instead.
+const WORDS: [(&str, &str); 5] = [
+    (
+        "the file is open already, in this program or another; use that handle, or close it first",
+        "another program has the file open",
+    ),
+    ("; give its passphrase or key on the builder", ""),
+    ("; open it without", ""),
+    (
+        "; use `put` to replace what is there",
+        "; --replace puts the document in the place of that one",
+    ),
+    ("; use the version that wrote it", ""),
+];
+
+fn in_our_words(sentence: String) -> String {
+    WORDS.iter().fold(sentence, |sentence, (theirs, ours)| {
+        sentence.replace(theirs, ours)
+    })
 }
 
 fn code_of(kind: ErrorKind) -> Code {
@@ -197,7 +227,7 @@ fn hint_of(kind: ErrorKind) -> Option<&'static str> {
             "`larder check FILE` says what else is damaged; `larder snapshot restore SNAPSHOT NEW_FILE` \
              makes a new file of a backup",
         ),
-        ErrorKind::Locked => Some("close the other program, or read a snapshot that it takes"),
+        ErrorKind::Locked => Some("close it there, or read a snapshot that it takes"),
         ErrorKind::WrongKey => Some(
             "give the passphrase by --passphrase-file or LARDER_PASSPHRASE, a key of 32 bytes by --key-file",
         ),

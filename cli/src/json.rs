@@ -3,7 +3,8 @@
 use std::io::Read;
 
 use larder::serde_json::{self, Value};
-use larder::{Document, DocumentKey, DocumentView};
+use larder::uuid::Uuid;
+use larder::{CollectionKind, Document, DocumentKey, DocumentView, Key, KeyReader};
 use serde::Serializer;
 use serde::ser::Serialize;
 
@@ -36,6 +37,45 @@ pub(crate) fn document_key(text: &str) -> Result<DocumentKey> {
         Err(_) => DocumentKey::of(Value::String(text.to_owned())),
     };
     key.map_err(|error| Fault::refused(format!("{text} is no key: {error}")))
+}
+
+/// An encoded key of a collection or bucket as it is typed; a list where several fields make it up. `None` where it
+/// is of a type that is not typed.
+pub(crate) fn decoded_key(kind: &CollectionKind, encoded: &[u8]) -> Option<Value> {
+    let reader = &mut KeyReader::new(encoded);
+    let key = match kind {
+        CollectionKind::Documents { .. } => DocumentKey::decode(reader).ok()?.to_value().ok()?,
+        CollectionKind::Bucket { key } => key_part(key, reader)?,
+        CollectionKind::Records(record) => {
+            let type_of = |name: &String| record.fields.iter().find(|field| field.name == *name);
+            let parts = record.key.iter().map(|name| {
+                let of = type_of(name)?.ty.to_string().to_ascii_lowercase();
+                key_part(&of, reader)
+            });
+            let mut parts = parts.collect::<Option<Vec<Value>>>()?;
+            match parts.as_slice() {
+                [_] => parts.remove(0),
+                _ => Value::Array(parts),
+            }
+        }
+        _ => return None,
+    };
+    reader.is_empty().then_some(key)
+}
+
+/// One part of a key, of the type of that name.
+fn key_part(of: &str, reader: &mut KeyReader<'_>) -> Option<Value> {
+    macro_rules! of_type {
+        ($($type:ident)*) => {
+            match of {
+                $(stringify!($type) => $type::decode(reader).ok()?.into(),)*
+                "string" => String::decode(reader).ok()?.into(),
+                "uuid" => Uuid::decode(reader).ok()?.to_string().into(),
+                _ => return None,
+            }
+        };
+    }
+    Some(of_type!(bool u8 u16 u32 u64 i8 i16 i32 i64))
 }
 
 /// A document as one JSON object that holds its key: as `_id` in front, or, where it is no object, beside it.

@@ -50,6 +50,7 @@ impl Session {
             return Ok(opened.database());
         }
         let opened = if is_snapshot(&self.file) {
+            stands_alone(&self.file)?;
             Opened::Snapshot(self.open(|builder, path| builder.open_snapshot(path))?)
         } else {
             Opened::Reading(self.open(|builder, path| builder.open_read_only(path))?)
@@ -77,7 +78,11 @@ impl Session {
         if let Some(opened) = self.opened.get() {
             return match opened {
                 Opened::Writing(db) => Ok(db),
-                Opened::Reading(_) | Opened::Snapshot(_) => Err(read_only(&self.file)),
+                Opened::Reading(_) => Err(Fault::refused(format!(
+                    "{} was opened to be read only",
+                    self.file.display()
+                ))),
+                Opened::Snapshot(_) => Err(read_only(&self.file)),
             };
         }
         if is_snapshot(&self.file) {
@@ -88,7 +93,14 @@ impl Session {
     }
 
     fn open<T>(&self, open: impl Fn(Builder, &Path) -> larder::Result<T>) -> Result<T> {
+        // Creating one that is there is another matter, and one that is not may be created.
         self.unlocked(|builder| open(builder, &self.file))
+            .map_err(|fault| match fault.code {
+                Code::NotFound if !self.file.exists() && has_directory(&self.file) => {
+                    no_such_file(&self.file)
+                }
+                _ => fault,
+            })
     }
 
     /// Opens something with what opens it: what was given, or else, where it is encrypted and somebody sits
@@ -166,6 +178,30 @@ fn read_only(path: &Path) -> Fault {
         "{} is a snapshot, and never changes; restore it to a new file to go on from it",
         path.display()
     ))
+}
+
+fn has_directory(path: &Path) -> bool {
+    path.parent()
+        .is_none_or(|parent| parent.as_os_str().is_empty() || parent.is_dir())
+}
+
+fn no_such_file(path: &Path) -> Fault {
+    Fault::not_found(format!("{}: there is no such file", path.display()))
+        .hint("`larder import` and `larder load` create files")
+}
+
+/// Refuses a snapshot that cannot be read without what it builds on.
+pub(crate) fn stands_alone(path: &Path) -> Result<()> {
+    match Snapshot::read_info(path)?.base {
+        None => Ok(()),
+        Some(base) => Err(Fault::refused(format!(
+            "{} holds only what changed since snapshot {base}",
+            path.display()
+        ))
+        .hint(
+            "--base names that one for `larder snapshot verify` and `restore`, which makes a file of both",
+        )),
+    }
 }
 
 /// Whether the file begins as a snapshot does.

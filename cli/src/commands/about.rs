@@ -2,7 +2,7 @@
 
 use larder::serde_json::{Value, json};
 use larder::types::RecordType;
-use larder::{CollectionInfo, CollectionKind, Database, MigrationEntry};
+use larder::{CollectionInfo, CollectionKind, MigrationEntry};
 
 use crate::commands::snapshot::{chain_value, show_snapshot};
 use crate::fault::{Fault, Result};
@@ -10,10 +10,10 @@ use crate::out::{self, Out};
 use crate::session::{Session, collection, is_snapshot};
 
 pub(crate) fn info(session: &Session, out: &mut Out) -> Result<()> {
-    let db = session.reader()?;
     if is_snapshot(&session.file) {
-        return snapshot_info(session, db, out);
+        return snapshot_info(session, out);
     }
+    let db = session.reader()?;
     let info = db.info()?;
     let all = db.read()?.collections()?;
     let keys = db.list_keys();
@@ -43,7 +43,7 @@ pub(crate) fn info(session: &Session, out: &mut Out) -> Result<()> {
             ("format", info.format.to_string()),
             ("encrypted", encryption),
             ("commits", info.sequence.to_string()),
-            ("restored", out::counted(info.epoch, "time")),
+            ("restored", restored(info.epoch)),
             ("size", out::bytes(info.file_bytes.unwrap_or(0))),
             ("log", out::bytes(info.log_bytes)),
             ("in use", out::bytes(info.used_bytes)),
@@ -62,9 +62,23 @@ pub(crate) fn info(session: &Session, out: &mut Out) -> Result<()> {
     })
 }
 
-fn snapshot_info(session: &Session, db: &Database, out: &mut Out) -> Result<()> {
+fn restored(times: u64) -> String {
+    match times {
+        0 => "never".to_owned(),
+        times => out::counted(times, "time"),
+    }
+}
+
+fn snapshot_info(session: &Session, out: &mut Out) -> Result<()> {
     let info = larder::Snapshot::read_info(&session.file)?;
-    let all = db.read()?.collections()?;
+    if info.base.is_some() {
+        // What it holds cannot be told without what it builds on.
+        return out.result(&chain_value(&info), |out| {
+            out.line(&format!("{} is a snapshot", session.file.display()))?;
+            show_snapshot(&info, out)
+        });
+    }
+    let all = session.reader()?.read()?.collections()?;
     let mut value = chain_value(&info);
     if let Some(members) = value.as_object_mut() {
         members.insert(
@@ -211,18 +225,17 @@ fn show_indexes(info: &CollectionInfo, out: &mut Out) -> Result<()> {
     }
     out.line("")?;
     out.table(
-        &["index", "on", "entries", ""],
+        &["index", "on", "entries"],
         &info.indexes.iter().map(index_row).collect::<Vec<_>>(),
     )
 }
 
 pub(crate) fn index_row(index: &larder::IndexInfo) -> Vec<String> {
-    let state = if index.is_ready { "" } else { "being built" };
+    let building = if index.is_ready { "" } else { ", being built" };
     vec![
         index.name().to_owned(),
-        index.definition.to_string(),
+        format!("{}{building}", index.definition),
         index.entries.to_string(),
-        state.to_owned(),
     ]
 }
 

@@ -103,7 +103,8 @@ fn per_second(phase: &Phase) -> String {
 }
 
 fn latency_value(of: &ycsb::Latencies) -> Value {
-    let micros = |duration: std::time::Duration| duration.as_secs_f64() * 1e6;
+    // Whole nanoseconds.
+    let micros = |duration: std::time::Duration| (duration.as_secs_f64() * 1e9).round() / 1e3;
     json!({
         "operation": of.kind.name(),
         "count": of.count,

@@ -7,8 +7,8 @@ use crate::out::{self, Out};
 use crate::progress::{Progress, making};
 use crate::session::Session;
 
-const DAMAGED: &str = "`larder snapshot restore SNAPSHOT NEW_FILE` makes a new file of a backup; what can still \
-                       be read of this one, `larder export` and `larder dump` save";
+const DAMAGED: &str = "`larder snapshot restore SNAPSHOT NEW_FILE` makes a new file of a backup; `larder export` \
+                       saves what can still be read of this one, a collection at a time";
 
 pub(crate) fn check(session: &Session, out: &mut Out) -> Result<()> {
     let waiting = Progress::waiting(out.quiet, "checking");
@@ -86,8 +86,8 @@ pub(crate) fn scrub(session: &Session, rate: Option<u64>, out: &mut Out) -> Resu
         return Ok(());
     }
     let what = format!(
-        "{} of {} damaged",
-        out::counted(report.damaged_count, "block"),
+        "{} in {}",
+        out::counted(report.damaged_count, "damaged block"),
         session.file.display()
     );
     Err(Fault::new(Code::Damaged, what).hint(DAMAGED))

@@ -49,12 +49,12 @@ pub(crate) fn run(session: &Session, command: &IndexCommand, out: &mut Out) -> R
 }
 
 /// An index over paths, those with `-` in front descending.
-fn over(paths: &[String]) -> Result<PathIndex> {
+fn over(paths: &str) -> Result<PathIndex> {
     let mut index: Option<PathIndex> = None;
-    for path in paths {
+    for path in paths.split(',') {
         let (path, descending) = match path.strip_prefix('-') {
             Some(path) => (path, true),
-            None => (path.as_str(), false),
+            None => (path, false),
         };
         index = Some(match (index, descending) {
             (None, false) => PathIndex::on(path),
@@ -70,17 +70,19 @@ fn create(session: &Session, name: &str, index: PathIndex, out: &mut Out) -> Res
     let db = session.writer()?;
     collection(&db.read()?, name)?;
     documents_only(db, name)?;
-    let before = names(&db.read()?.documents(name)?.indexes()?);
+    let before = db.read()?.documents(name)?.indexes()?;
     db.create_index(name, index)?;
     let after = db.read()?.documents(name)?.indexes()?;
-    let is_new = |index: &&IndexInfo| !before.contains(&index.name().to_owned());
+    let is_new = |index: &&IndexInfo| before.iter().all(|old| old.definition != index.definition);
     let created: Vec<&IndexInfo> = after.iter().filter(is_new).collect();
     let value: Value = created.iter().map(|index| index_value(index)).collect();
     out.result(&value, |out| match created.as_slice() {
-        [] => out.line("there is this index already, or it took the place of the one of its name"),
-        created => created
-            .iter()
-            .try_for_each(|index| out.line(&format!("created {index}"))),
+        [] => out.line("there is this index already"),
+        created => created.iter().try_for_each(|index| {
+            let replaces = before.iter().any(|old| old.name() == index.name());
+            let what = if replaces { "replaced" } else { "created" };
+            out.line(&format!("{what} {index}"))
+        }),
     })
 }
 
@@ -96,9 +98,12 @@ fn drop_one(session: &Session, name: &str, index: &str, out: &mut Out) -> Result
     let info = collection(&db.read()?, name)?;
     documents_only(db, name)?;
     if !db.drop_index(name, index)? {
-        let names = names(&info.indexes).join(", ");
+        let there = match names(&info.indexes).as_slice() {
+            [] => "it has none".to_owned(),
+            names => format!("it has: {}", names.join(", ")),
+        };
         return Err(Fault::not_found(format!(
-            "{name:?} has no index {index:?}; it has: {names}"
+            "{name:?} has no index {index:?}; {there}"
         )));
     }
     out.result(&json!({"dropped": index}), |out| {
@@ -131,6 +136,6 @@ fn list(session: &Session, name: Option<&str>, out: &mut Out) -> Result<()> {
         if rows.is_empty() {
             return out.line("no indexes");
         }
-        out.table(&["collection", "index", "on", "entries", ""], &rows)
+        out.table(&["collection", "index", "on", "entries"], &rows)
     })
 }

@@ -37,8 +37,12 @@ pub(crate) fn get(session: &Session, name: &str, key: &str, out: &mut Out) -> Re
         }
     };
     let found = found.ok_or_else(|| {
-        let hint = "a key is JSON: 42 is a number, '\"42\"' is text";
-        Fault::not_found(format!("{name:?} has nothing under {key}")).hint(hint)
+        let fault = Fault::not_found(format!("{name:?} has nothing under {key}"));
+        // Which of the two was meant cannot be told.
+        if key.trim_matches('"').parse::<f64>().is_ok() {
+            return fault.hint("a key is JSON: 42 is a number, '\"42\"' is text");
+        }
+        fault
     })?;
     if out.json {
         return out.line(&found);
@@ -124,6 +128,7 @@ pub(crate) fn find(session: &Session, args: &FindArgs, out: &mut Out) -> Result<
             }
             show(
                 query.iter()?.map(|record| line_of_record(&record?, args)),
+                "record",
                 out,
             )
         }
@@ -141,6 +146,7 @@ pub(crate) fn find(session: &Session, args: &FindArgs, out: &mut Out) -> Result<
                 query
                     .iter()?
                     .map(|document| line_of_document(&document?, args)),
+                "document",
                 out,
             )
         }
@@ -190,7 +196,7 @@ fn line_of_document(document: &DocumentView<'_>, args: &FindArgs) -> Result<Stri
 }
 
 /// Each on a line for programs, tables for people.
-fn show(lines: impl Iterator<Item = Result<String>>, out: &mut Out) -> Result<()> {
+fn show(lines: impl Iterator<Item = Result<String>>, one: &str, out: &mut Out) -> Result<()> {
     let progress = Progress::pieces(true, None);
     let mut rows = Vec::new();
     let mut count = 0_u64;
@@ -214,7 +220,7 @@ fn show(lines: impl Iterator<Item = Result<String>>, out: &mut Out) -> Result<()
     if !rows.is_empty() {
         table(&rows, out)?;
     }
-    out.line(&format!("{} found", out::counted(count, "document")))
+    out.line(&format!("{} found", out::counted(count, one)))
 }
 
 /// A column for each member that one of them has, in the order in which they come.
@@ -316,13 +322,17 @@ pub(crate) fn export(
             _ => Ok(tx.documents(name)?.export_ndjson(&mut to)?),
         }
     })?;
+    let one = match &info.kind {
+        CollectionKind::Records(_) => "record",
+        _ => "document",
+    };
     match output {
         Some(path) => {
             let value = json!({"exported": count, "to": path.display().to_string()});
             out.result(&value, |out| {
                 out.line(&format!(
                     "{} exported to {}",
-                    out::counted(count, "document"),
+                    out::counted(count, one),
                     path.display()
                 ))
             })

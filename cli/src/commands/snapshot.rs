@@ -1,19 +1,21 @@
 //! How are backups taken, looked at and used?
 
+use std::collections::BTreeMap;
 use std::ops::ControlFlow;
 use std::path::{Path, PathBuf};
 
 use larder::serde_json::{Value, json};
 use larder::{
-    Builder, ChangeKind, Database, Retention, Snapshot, SnapshotDepth, SnapshotInfo,
-    SnapshotOptions, SnapshotStore, Timestamp,
+    Builder, ChangeKind, CollectionKind, Database, Retention, Snapshot, SnapshotDepth,
+    SnapshotInfo, SnapshotOptions, SnapshotStore, Timestamp,
 };
 
 use crate::args::{ChainArgs, Credentials, Depth, SnapshotCommand, Yes};
 use crate::fault::{Code, Fault, Result};
+use crate::json::decoded_key;
 use crate::out::{self, Out};
 use crate::progress::{Progress, is_interrupted, making};
-use crate::session::{Session, to_hex};
+use crate::session::{Session, stands_alone, to_hex};
 
 pub(crate) fn run(session: &Session, command: &SnapshotCommand, out: &mut Out) -> Result<()> {
     match command {
@@ -91,7 +93,7 @@ fn take(session: &Session, command: &SnapshotCommand, out: &mut Out) -> Result<(
     };
     drop(progress);
     out.result(&chain_value(&info), |out| {
-        out.line(&format!("took snapshot {}", info.id))?;
+        out.line(&format!("snapshot taken into {}", to.display()))?;
         show_snapshot(&info, out)
     })
 }
@@ -197,6 +199,9 @@ fn open(session: &Session, chain: &ChainArgs) -> Result<Snapshot> {
         let newest = store.latest()?;
         let newest = newest.ok_or_else(|| nothing_in(&chain.out))?;
         return store_snapshot(session, &chain.out, newest.id);
+    }
+    if chain.base.is_empty() {
+        stands_alone(&chain.out)?;
     }
     let files: Vec<&PathBuf> = chain.base.iter().chain([&chain.out]).collect();
     session.unlocked(|builder| builder.open_snapshot_chain(&files))
@@ -304,9 +309,12 @@ fn at(
 
 fn diff(session: &Session, files: [&PathBuf; 2], keys: bool, out: &mut Out) -> Result<()> {
     let open = |file: &PathBuf| -> Result<Snapshot> {
+        stands_alone(file)?;
         session.unlocked(|builder| builder.open_snapshot(file))
     };
     let [earlier, later] = [open(files[0])?, open(files[1])?];
+    let kinds = kinds(&earlier)?.into_iter().chain(kinds(&later)?);
+    let kinds: BTreeMap<String, CollectionKind> = kinds.collect();
     let mut failed = Ok(());
     let diff = earlier.diff_with(&later, |change| {
         if !keys || failed.is_err() {
@@ -317,12 +325,21 @@ fn diff(session: &Session, files: [&PathBuf; 2], keys: bool, out: &mut Out) -> R
             ChangeKind::Removed => "removed",
             _ => "changed",
         };
-        let value =
-            json!({"collection": change.collection, "key": to_hex(change.key), "change": kind});
-        failed = if out.json {
-            out.line(&value.to_string())
-        } else {
-            out.line(&change.to_string())
+        let of = kinds.get(change.collection);
+        let key = of.and_then(|of| decoded_key(of, change.key));
+        failed = match (out.json, key) {
+            (true, Some(key)) => {
+                let value =
+                    json!({"collection": change.collection, "key": key, "change": kind});
+                out.line(&value.to_string())
+            }
+            (true, None) => {
+                let encoded = to_hex(change.key);
+                let value = json!({"collection": change.collection, "encoded_key": encoded, "change": kind});
+                out.line(&value.to_string())
+            }
+            (false, Some(key)) => out.line(&format!("{} {key}: {kind}", change.collection)),
+            (false, None) => out.line(&change.to_string()),
         };
         Ok(())
     })?;
@@ -355,6 +372,12 @@ fn diff(session: &Session, files: [&PathBuf; 2], keys: bool, out: &mut Out) -> R
     })
 }
 
+/// What its collections are.
+fn kinds(snapshot: &Snapshot) -> Result<Vec<(String, CollectionKind)>> {
+    let all = snapshot.database().read()?.collections()?;
+    Ok(all.into_iter().map(|info| (info.name, info.kind)).collect())
+}
+
 fn prune(
     session: &Session,
     directory: &Path,
@@ -381,10 +404,11 @@ fn prune(
         let value = json!({"keep": ids(&kept), "forget": ids(&plan.forget), "done": false});
         return out.result(&value, |out| {
             for (id, reasons) in &plan.keep {
-                out.line(&format!(
-                    "keeps {id} ({})",
-                    format!("{reasons:?}").to_lowercase()
-                ))?;
+                let reasons: Vec<String> = reasons
+                    .iter()
+                    .map(|reason| format!("{reason:?}").to_lowercase())
+                    .collect();
+                out.line(&format!("keeps {id} ({})", reasons.join(", ")))?;
             }
             for id in &plan.forget {
                 out.line(&format!("would remove {id}"))?;

@@ -70,6 +70,11 @@ pub(crate) fn patch(
     out: &mut Out,
 ) -> Result<()> {
     let patch = json::argument("patch", patch)?.to_value()?;
+    if !patch.is_array() && !patch.is_object() {
+        // As a JSON Merge Patch it would take the place of the whole document.
+        return Err(Fault::refused("a patch is an object or a list")
+            .hint("`larder put` stores another document in the place of one"));
+    }
     let id = json::document_key(key)?;
     let db = session.writer()?;
     existing_documents(db, name)?;

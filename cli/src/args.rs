@@ -163,7 +163,6 @@ pub(crate) enum Command {
         /// The collection
         collection: String,
         /// The key, as JSON; what is no JSON is text
-        #[arg(required_unless_present = "filter")]
         key: Option<String>,
         /// Removes all documents for which it holds
         #[arg(long = "where", value_name = "FILTER", conflicts_with = "key")]

@@ -561,16 +561,13 @@ fn zstd_is_known_by_its_bytes_and_not_by_its_name() {
 }
 
 #[test]
-fn a_file_that_cannot_be_opened_is_named() {
+fn a_file_that_is_not_there_is_told_from_one_that_cannot_be_read() {
     let directory = tempfile::tempdir().unwrap();
     let missing = directory.path().join("none.csv");
     let error = open(&missing, |from| from).err().unwrap();
     assert_eq!(error.kind(), io::ErrorKind::NotFound);
-    assert!(
-        error.to_string().contains("none.csv cannot be read"),
-        "{error}"
-    );
-    assert!(open(directory.path(), |from| from).is_err());
+    let error = open(directory.path(), |from| from).err().unwrap();
+    assert_ne!(error.kind(), io::ErrorKind::NotFound);
 }
 
 #[test]

@@ -57,15 +57,16 @@ mod store;
 mod txn;
 
 pub use api::{
-    AnyRecord, AnyRecords, Bucket, BucketEntries, BucketMut, BucketValue, Builder, ChangeKind,
-    CheckReport, Collection, CollectionDiff, CollectionMut, CollectionOptions, Cursor, Database,
-    Document, DocumentIter, DocumentSchema, DocumentView, Documents, DocumentsMut, DocumentsOf,
-    DocumentsOfMut, Explanation, Filter, Found, IndexEntries, IndexInfo, IndexReader, IndexToken,
-    IntoDocument, IntoFilter, IntoSort, Iter, Migration, MigrationEntry, MigrationEvent,
-    MigrationPlan, MigrationProgress, MigrationReport, Operand, PathIndex, PlannedStep, Problem,
-    Projected, PruneReport, Query, QueryIter, Readable, Selected, Selection, Snapshot,
-    SnapshotChange, SnapshotDepth, SnapshotDiff, SnapshotInfo, SnapshotListing, SnapshotOptions,
-    SnapshotStore, Sum, Unlock, ValuePath, View,
+    AnyBucket, AnyBucketMut, AnyRecord, AnyRecords, Bucket, BucketEntries, BucketMut, BucketValue,
+    Builder, ChangeKind, CheckReport, Collection, CollectionDiff, CollectionInfo, CollectionKind,
+    CollectionMut, CollectionOptions, Cursor, Database, DatabaseInfo, Document, DocumentIter,
+    DocumentSchema, DocumentView, Documents, DocumentsMut, DocumentsOf, DocumentsOfMut,
+    Explanation, Filter, Found, IndexEntries, IndexInfo, IndexReader, IndexToken, IntoDocument,
+    IntoFilter, IntoSort, Iter, Migration, MigrationEntry, MigrationEvent, MigrationPlan,
+    MigrationProgress, MigrationReport, Operand, PathIndex, PlannedStep, Problem, Projected,
+    PruneReport, Query, QueryIter, Readable, Selected, Selection, Snapshot, SnapshotChange,
+    SnapshotDepth, SnapshotDiff, SnapshotInfo, SnapshotListing, SnapshotOptions, SnapshotStore,
+    Sum, Unlock, ValuePath, View,
 };
 pub use base::{CommitId, Error, ErrorKind, Result, SchemaVersions};
 pub use codec::key::folded::Folded;

@@ -40,3 +40,4 @@ mod suites;
 mod support;
 mod tidy;
 mod together;
+mod tools;

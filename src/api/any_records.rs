@@ -5,6 +5,7 @@ use std::io::Write;
 use super::document::IntoDocument;
 use super::filter::of_document;
 use super::ndjson;
+use super::path_index::{IndexInfo, list};
 use super::query::{Found, Query, Target, sealed};
 use crate::base::Result;
 use crate::base::error::Context;
@@ -78,6 +79,11 @@ impl AnyRecords<'_> {
     /// What the records are made of, and their key. The indexes are not in it.
     pub fn description(&self) -> Result<&RecordType> {
         Ok(&self.info.typed()?.current)
+    }
+
+    /// The indexes that they have in the file, those that are being built among them.
+    pub fn indexes(&self) -> Result<Vec<IndexInfo>> {
+        list(Some(self.info), &self.tables)
     }
 
     /// How many records there are; takes constant time.

@@ -48,7 +48,7 @@ pub struct BucketMut<'tx, K = Vec<u8>> {
 }
 
 /// A value read from a bucket: derefs to its bytes.
-pub struct BucketValue<'a>(Bytes<'a>);
+pub struct BucketValue<'a>(pub(super) Bytes<'a>);
 
 impl Deref for BucketValue<'_> {
     type Target = [u8];
@@ -173,16 +173,7 @@ impl<K: Key> BucketMut<'_, K> {
     /// builder's body limit.
     pub fn put<Q: AsKey<K>>(&mut self, key: Q, value: impl AsRef<[u8]>) -> Result<bool> {
         let (key, value) = (encoded(key), value.as_ref());
-        check_key(&key)?;
-        if value.len() > self.tx.core.body_bytes_max {
-            return Err(Error::limit(format!(
-                "a value of {} bytes in bucket {:?}, the most is {}; raise `body_limit` on the \
-                 builder",
-                value.len(),
-                self.info.name,
-                self.tx.core.body_bytes_max
-            )));
-        }
+        check_entry(self.tx, &self.info, &key, value)?;
         self.change(&key, Some(value))
     }
 
@@ -279,7 +270,7 @@ pub(super) fn open_snapshot<'tx, K: Key>(tx: &'tx ReadTx, name: &str) -> Result<
         None => None,
         Some((slot, member)) => {
             let info = member.bucket()?;
-            check_key_type::<K>(info)?;
+            check_key_type(info, &K::describe())?;
             tx.bucket_table(slot, &info.table)?
         }
     };
@@ -300,7 +291,7 @@ pub(super) fn open_uncommitted<'tx, K: Key>(
         None => Table::Absent,
         Some((_, member)) => {
             let info = member.bucket()?;
-            check_key_type::<K>(info)?;
+            check_key_type(info, &K::describe())?;
             Table::Writing(tx.transaction()?.open_table(&info.table)?)
         }
     };
@@ -311,12 +302,25 @@ pub(super) fn open_uncommitted<'tx, K: Key>(
 }
 
 pub(super) fn open_writing<'tx, K: Key>(tx: &'tx WriteTx, name: &str) -> Result<BucketMut<'tx, K>> {
+    let info = open_or_create(tx, name, &K::describe())?;
+    let table = open_table(tx, &info)?;
+    let reading = Bucket {
+        table: Table::Writing(table),
+        _key: PhantomData,
+    };
+    Ok(BucketMut { reading, tx, info })
+}
+
+/// The bucket of that name, created with keys of that type where there is none.
+pub(super) fn open_or_create(tx: &WriteTx, name: &str, key_type: &str) -> Result<Arc<Info>> {
     let catalog = tx.catalog();
     let info = match catalog.find(name) {
         Some((_, member)) => member.bucket()?.clone(),
         None => {
             check_name("bucket", name)?;
-            let kind = StoredKind::Bucket { key: K::describe() };
+            let kind = StoredKind::Bucket {
+                key: key_type.to_owned(),
+            };
             match tx.store_member(
                 name,
                 StoredCollection {
@@ -329,20 +333,32 @@ pub(super) fn open_writing<'tx, K: Key>(tx: &'tx WriteTx, name: &str) -> Result<
             }
         }
     };
-    check_key_type::<K>(&info)?;
-    let table = tx
-        .transaction()?
-        .open_table(&info.table)
-        .map_err(|error| error.during(format!("bucket {name:?}")))?;
-    let reading = Bucket {
-        table: Table::Writing(table),
-        _key: PhantomData,
-    };
-    Ok(BucketMut { reading, tx, info })
+    check_key_type(&info, key_type)?;
+    Ok(info)
 }
 
-fn check_key_type<K: Key>(info: &Info) -> Result<()> {
-    let key = K::describe();
+pub(super) fn open_table<'tx>(tx: &'tx WriteTx, info: &Info) -> Result<WriteTable<'tx>> {
+    tx.transaction()?
+        .open_table(&info.table)
+        .map_err(|error| error.during(format!("bucket {:?}", info.name)))
+}
+
+/// Refuses an entry that is too large.
+pub(super) fn check_entry(tx: &WriteTx, info: &Info, key: &[u8], value: &[u8]) -> Result<()> {
+    check_key(key)?;
+    if value.len() > tx.core.body_bytes_max {
+        return Err(Error::limit(format!(
+            "a value of {} bytes in bucket {:?}, the most is {}; raise `body_limit` on the \
+             builder",
+            value.len(),
+            info.name,
+            tx.core.body_bytes_max
+        )));
+    }
+    Ok(())
+}
+
+fn check_key_type(info: &Info, key: &str) -> Result<()> {
     if info.key == key {
         return Ok(());
     }

@@ -5,6 +5,7 @@ use std::fmt;
 use serde::{Deserialize, Serialize};
 
 use super::patch;
+use super::project::Tree;
 use crate::base::{Error, ErrorKind, Result};
 use crate::codec::value::json::{encode_text, encode_value};
 use crate::codec::value::like::encode_value_like;
@@ -143,6 +144,18 @@ impl<'a> Document<'a> {
     /// The document as JSON text on several lines, indented.
     pub fn to_json_pretty(&self) -> Result<String> {
         json::to_text_pretty(self.value()?, self.bytes().len())
+    }
+
+    /// The document cut to what is at some paths, such as `author.name`: see
+    /// [`Query::project`](crate::Query::project).
+    ///
+    /// # Errors
+    /// [`Invalid`](crate::ErrorKind::Invalid) for a path that leads deeper than documents are.
+    pub fn project<P: AsRef<str>>(
+        &self,
+        paths: impl IntoIterator<Item = P>,
+    ) -> Result<Document<'static>> {
+        Tree::of(paths)?.cut(self.root()).map(Document::owned)
     }
 
     /// The document changed by a JSON Merge Patch (RFC 7396): members that are null in the patch go,

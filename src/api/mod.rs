@@ -1,6 +1,7 @@
 //! Floor 6: what does the user hold in hand? One room per feature.
 
 mod aggregate;
+mod any_bucket;
 mod any_records;
 mod bucket;
 mod builder;
@@ -23,6 +24,7 @@ pub mod golden;
 mod history;
 mod index;
 mod index_build;
+mod info;
 mod iter;
 #[cfg(feature = "keychain")]
 mod keychain;
@@ -53,6 +55,7 @@ mod undo;
 mod view;
 
 pub use aggregate::{Sum, ValuePath};
+pub use any_bucket::{AnyBucket, AnyBucketMut};
 pub use any_records::{AnyRecord, AnyRecords};
 pub use bucket::{Bucket, BucketEntries, BucketMut, BucketValue};
 pub use builder::Builder;
@@ -71,6 +74,7 @@ pub use explain::Explanation;
 pub use filter::{Filter, IntoFilter, Operand};
 pub use history::{MigrationEntry, MigrationEvent};
 pub use index::{IndexReader, IndexToken};
+pub use info::{CollectionInfo, CollectionKind, DatabaseInfo};
 pub use iter::{IndexEntries, Iter};
 pub use migrate::{Migration, MigrationProgress, MigrationReport};
 pub use migration_plan::{MigrationPlan, PlannedStep};

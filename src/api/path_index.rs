@@ -343,7 +343,8 @@ impl<T: Record> Collection<'_, T> {
     }
 }
 
-fn list(info: Option<&Records>, tables: &Tables<'_>) -> Result<Vec<IndexInfo>> {
+/// The indexes of a collection.
+pub(super) fn list(info: Option<&Records>, tables: &Tables<'_>) -> Result<Vec<IndexInfo>> {
     let Some(info) = info else {
         return Ok(Vec::new());
     };

@@ -20,8 +20,17 @@ pub(super) struct Tree {
 }
 
 impl Tree {
+    /// What these paths lead to.
+    pub(super) fn of<P: AsRef<str>>(paths: impl IntoIterator<Item = P>) -> Result<Self> {
+        let mut tree = Self::default();
+        for path in paths {
+            tree.add(path.as_ref())?;
+        }
+        Ok(tree)
+    }
+
     /// Adds a path.
-    pub(super) fn add(&mut self, path: &str) -> Result<()> {
+    fn add(&mut self, path: &str) -> Result<()> {
         let names = path.split('.').count();
         if names > DEPTH_MAX {
             return Err(Error::invalid(format!(
@@ -48,7 +57,11 @@ impl Tree {
         } else {
             None
         };
-        let root = with_key.as_deref().map_or(root, Node::root);
+        self.cut(with_key.as_deref().map_or(root, Node::root))
+    }
+
+    /// What lies there, cut to it.
+    pub(super) fn cut(&self, root: Node<'_>) -> Result<Vec<u8>> {
         let mut out = Vec::new();
         let mut writer = Writer::new(&mut out);
         if is_container(root)? {

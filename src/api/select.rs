@@ -186,13 +186,9 @@ impl<'a> Query<'a, DocumentView<'a>> {
         &self,
         paths: impl IntoIterator<Item = P>,
     ) -> Result<Projected<'a>> {
-        let mut tree = Tree::default();
-        for path in paths {
-            tree.add(path.as_ref())?;
-        }
         Ok(Projected {
+            tree: Tree::of(paths)?,
             iter: self.iter()?,
-            tree,
         })
     }
 }

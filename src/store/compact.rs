@@ -367,7 +367,8 @@ impl Disk for Lent {
     }
 }
 
-fn bytes_of(file: &SealedFile) -> Result<u64> {
+/// Bytes of the file.
+pub(super) fn bytes_of(file: &SealedFile) -> Result<u64> {
     let len = file.owner().len();
     len.map_err(|error| from_io(error, "the length of the file is not known"))
 }

@@ -61,7 +61,7 @@ pub(super) const LOG_BYTES_MIN: u64 = 64 << 10;
 const LOG_BYTES_MAX: u64 = 256 << 20;
 
 const MAGIC: [u8; 12] = *b"larder\r\n\x1a\n\0\0";
-const VERSION: u32 = 2;
+pub(crate) const VERSION: u32 = 2;
 const RECORD_FORMAT: u32 = 1;
 const SLOT_ZEROS: usize = 40;
 const MAC_AT: usize = 4060;

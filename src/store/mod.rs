@@ -92,6 +92,7 @@ pub(crate) use disk::Disk;
 pub use disk::{Access, Disk, FileIdentity, OpenError, Volume};
 #[cfg(feature = "testing")]
 pub(crate) use file::Files;
+pub(crate) use header::VERSION as FORMAT_VERSION;
 pub(crate) use journal::Part;
 pub use kdf::KdfParameters;
 pub(crate) use kept::{

@@ -6,6 +6,7 @@ use std::path::PathBuf;
 use redb::{ReadableDatabase, StorageBackend};
 
 use super::commit::RecoveryReport;
+use super::compact::bytes_of;
 #[cfg(feature = "testing")]
 use super::controls::Control;
 use super::create::Identity;
@@ -248,6 +249,11 @@ impl Store {
     /// How often the database was restored.
     pub(crate) fn epoch(&self) -> u64 {
         self.unlocked.lock().header.epoch
+    }
+
+    /// Bytes of the file, and of those the header and the log.
+    pub(crate) fn size(&self) -> Result<(u64, u64)> {
+        Ok((bytes_of(&self.file())?, self.layout.data_offset()))
     }
 
     /// The random id that the database was created with.

@@ -214,6 +214,20 @@ impl<'a, 'tx> ReadTable<'a, 'tx> {
     }
 }
 
+impl SnapshotTable {
+    /// Bytes of its keys and values, and of what leads to them. Goes through the table's pages; of a file that
+    /// is written once `None`.
+    pub(super) fn used_bytes(&self) -> Result<Option<u64>> {
+        let Self::Database(table) = self else {
+            return Ok(None);
+        };
+        let stats = guarded(|| table.stats(), from_storage)?;
+        Ok(Some(
+            stats.stored_bytes().saturating_add(stats.metadata_bytes()),
+        ))
+    }
+}
+
 impl<'tx> WriteTable<'tx> {
     pub(super) fn new(
         table: redb::Table<'tx, Slice, Slice>,

@@ -66,6 +66,16 @@ impl ReadTransaction {
         Ok(names)
     }
 
+    /// Bytes of all tables; of a file that is written once `None`.
+    pub(crate) fn used_bytes(&self) -> Result<Option<u64>> {
+        let mut sum = Some(0_u64);
+        for name in self.tables()? {
+            let used = self.existing_table(&name)?.used_bytes()?;
+            sum = sum.zip(used).map(|(sum, used)| sum.saturating_add(used));
+        }
+        Ok(sum)
+    }
+
     /// A table that was listed.
     pub(crate) fn existing_table(&self, name: &str) -> Result<SnapshotTable> {
         self.open_table(name)?

@@ -78,7 +78,7 @@ pub(crate) fn dump(
     let tx = db.read()?;
     let catalog = catalog(db, &tx)?;
     let total: u64 = tx.collections()?.iter().map(|info| info.entries).sum();
-    let count = to_output(output, yes, out, |to, progress| {
+    let count = to_output(session, output, yes, out, |to, progress| {
         progress.set_total(total);
         let mut count = 0;
         let first = serde_json::to_string(&catalog).map_err(std::io::Error::from)?;

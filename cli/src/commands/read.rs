@@ -310,7 +310,7 @@ pub(crate) fn export(
 ) -> Result<()> {
     let tx = session.reader()?.read()?;
     let info = collection(&tx, name)?;
-    let count = to_output(output, yes, out, |to, progress| {
+    let count = to_output(session, output, yes, out, |to, progress| {
         progress.set_total(info.entries);
         let mut to = Counting { to, progress };
         match &info.kind {
@@ -342,8 +342,9 @@ pub(crate) fn export(
 }
 
 /// Writes into a new file, compressed where its name says so, or to standard output. A file that is there is
-/// replaced if that is meant, and only by one that is whole.
+/// replaced if that is meant, and only by one that is whole; what is no file, such as a pipe, is written into.
 pub(crate) fn to_output(
+    session: &Session,
     output: Option<&Path>,
     yes: Yes,
     out: &mut Out,
@@ -356,39 +357,63 @@ pub(crate) fn to_output(
         to.flush()?;
         return Ok(count);
     };
-    if path.exists() && !yes.yes {
+    let is_compressed = path.extension().is_some_and(|end| end == "zst");
+    let write = |to: &mut dyn Write| write(to, &progress);
+    // Of a link, what it leads to.
+    let Ok(there) = fs::canonicalize(path) else {
+        return replace(path, is_compressed, write);
+    };
+    if fs::canonicalize(&session.file).is_ok_and(|own| own == there) {
+        let what = format!("{} is the file that is read", path.display());
+        return Err(Fault::refused(what));
+    }
+    if there.is_dir() {
+        return Err(Fault::refused(format!("{} is a directory", path.display())));
+    }
+    if !there.is_file() {
+        let file = fs::OpenOptions::new().write(true).open(&there);
+        let file = file.map_err(|error| Fault::file(path.display(), &error))?;
+        return write_into(&file, path, is_compressed, write);
+    }
+    if !yes.yes {
         return Err(Fault::refused(format!(
             "{} is there already; --yes replaces it",
             path.display()
         )));
     }
-    let mut name = path.file_name().unwrap_or_default().to_owned();
-    name.push(".part");
-    let part = path.with_file_name(name);
-    let written = write_file(
-        &part,
-        path.extension().is_some_and(|end| end == "zst"),
-        |to| write(to, &progress),
-    );
-    let renamed = written.and_then(|count| {
-        fs::rename(&part, path).map_err(|error| Fault::file(path.display(), &error))?;
-        Ok(count)
-    });
-    if renamed.is_err() {
-        // Nothing half-written stays.
-        drop(fs::remove_file(&part));
-    }
-    renamed
+    replace(&there, is_compressed, write)
 }
 
-fn write_file(
+/// Writes a file under another name, which gets this one when it is whole.
+fn replace(
     path: &Path,
     is_compressed: bool,
     write: impl FnOnce(&mut dyn Write) -> Result<u64>,
 ) -> Result<u64> {
     let failed = |error: &std::io::Error| Fault::file(path.display(), error);
-    let file = File::create(path).map_err(|error| failed(&error))?;
-    let mut to = BufWriter::with_capacity(1 << 16, &file);
+    let name = path.file_name().unwrap_or_default().to_string_lossy();
+    let part = path.with_file_name(format!(".{name}.new-{}", std::process::id()));
+    let file = File::create_new(&part).map_err(|error| failed(&error))?;
+    let written = write_into(&file, path, is_compressed, write).and_then(|count| {
+        let done = file.sync_all().and_then(|()| fs::rename(&part, path));
+        done.map_err(|error| failed(&error))?;
+        Ok(count)
+    });
+    if written.is_err() {
+        // Nothing half-written stays.
+        drop(fs::remove_file(&part));
+    }
+    written
+}
+
+fn write_into(
+    file: &File,
+    path: &Path,
+    is_compressed: bool,
+    write: impl FnOnce(&mut dyn Write) -> Result<u64>,
+) -> Result<u64> {
+    let failed = |error: &std::io::Error| Fault::file(path.display(), error);
+    let mut to = BufWriter::with_capacity(1 << 16, file);
     let count = if is_compressed {
         let mut encoder = zstd::Encoder::new(&mut to, 3).map_err(|error| failed(&error))?;
         let count = write(&mut encoder)?;
@@ -398,8 +423,6 @@ fn write_file(
         write(&mut to)?
     };
     to.flush().map_err(|error| failed(&error))?;
-    drop(to);
-    file.sync_all().map_err(|error| failed(&error))?;
     Ok(count)
 }
 

@@ -176,7 +176,7 @@ fn sentence(error: &Error) -> String {
 }
 
 /// What the library tells programmers to do, and what is said here instead.
-const WORDS: [(&str, &str); 5] = [
+const WORDS: [(&str, &str); 6] = [
     (
         "the file is open already, in this program or another; use that handle, or close it first",
         "another program has the file open",
@@ -188,6 +188,7 @@ const WORDS: [(&str, &str); 5] = [
         "; --replace puts the document in the place of that one",
     ),
     ("; use the version that wrote it", ""),
+    ("; it was left as it is, choose another path", ""),
 ];
 
 fn in_our_words(sentence: String) -> String {

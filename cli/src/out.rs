@@ -95,7 +95,9 @@ impl Out {
 
 /// A cell of one line that is not too long, and tells the terminal nothing.
 fn cut(text: &str) -> String {
-    let line = text.replace(char::is_control, " ");
+    // Marks that turn the direction of text would move what stands around them.
+    let turns = |c| matches!(c, '\u{200e}' | '\u{200f}' | '\u{202a}'..='\u{202e}' | '\u{2066}'..='\u{2069}');
+    let line = text.replace(|c: char| c.is_control() || turns(c), " ");
     match line.char_indices().nth(CELL_CHARS_MAX) {
         Some((at, _)) => format!("{}…", line.get(..at).unwrap_or_default()),
         None => line,

@@ -17,6 +17,14 @@ use crate::progress::{Progress, created};
 use crate::session::Session;
 
 pub(crate) fn run(session: &Session, args: &ImportArgs, out: &mut Out) -> Result<()> {
+    if args.input != Path::new("-") {
+        let data = std::fs::metadata(&args.input);
+        let data = data.map_err(|error| Fault::file(args.input.display(), &error))?;
+        if data.is_dir() {
+            let what = format!("{} is a directory", args.input.display());
+            return Err(Fault::new(Code::Disk, what));
+        }
+    }
     let format = format_of(args)?;
     let bytes = std::fs::metadata(&args.input)
         .ok()

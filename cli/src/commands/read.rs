@@ -361,6 +361,10 @@ pub(crate) fn to_output(
     let write = |to: &mut dyn Write| write(to, &progress);
     // Of a link, what it leads to.
     let Ok(there) = fs::canonicalize(path) else {
+        if fs::symlink_metadata(path).is_ok() {
+            let what = format!("{} is a link that leads nowhere", path.display());
+            return Err(Fault::refused(what));
+        }
         return replace(path, is_compressed, write);
     };
     if fs::canonicalize(&session.file).is_ok_and(|own| own == there) {
@@ -394,7 +398,15 @@ fn replace(
     let name = path.file_name().unwrap_or_default().to_string_lossy();
     let part = path.with_file_name(format!(".{name}.new-{}", std::process::id()));
     let file = File::create_new(&part).map_err(|error| failed(&error))?;
-    let written = write_into(&file, path, is_compressed, write).and_then(|count| {
+    let permitted = match fs::metadata(path) {
+        // Whoever may read it now, and nobody else.
+        Ok(before) => file.set_permissions(before.permissions()),
+        Err(_) => Ok(()),
+    };
+    let written = permitted
+        .map_err(|error| failed(&error))
+        .and_then(|()| write_into(&file, path, is_compressed, write));
+    let written = written.and_then(|count| {
         let done = file.sync_all().and_then(|()| fs::rename(&part, path));
         done.map_err(|error| failed(&error))?;
         Ok(count)

@@ -380,7 +380,8 @@ fn store(tx: &WriteTx, catalog: &Catalog, line: &Entry<'_>) -> Result<()> {
     Ok(())
 }
 
-/// The key that a record has within it: of several fields, a list of them.
+/// The key that a record has within it: of several fields, a list of them as text, since no document's key is a
+/// list.
 fn key_of(record: &RecordType, document: &Document<'_>) -> Result<DocumentKey> {
     let mut parts = Vec::new();
     for name in &record.key {
@@ -390,7 +391,7 @@ fn key_of(record: &RecordType, document: &Document<'_>) -> Result<DocumentKey> {
     }
     let key = match <[Value; 1]>::try_from(parts) {
         Ok([part]) => part,
-        Err(parts) => Value::Array(parts),
+        Err(parts) => Value::Array(parts).to_string().into(),
     };
     Ok(DocumentKey::of(key)?)
 }

@@ -134,6 +134,13 @@ impl Progress {
         Self::of(quiet, total, "{bytes} of {total_bytes}", "{bytes}")
     }
 
+    /// The same of the bytes of a file.
+    pub(crate) fn file(quiet: bool, path: &Path) -> Self {
+        let data = std::fs::metadata(path).ok();
+        let data = data.filter(std::fs::Metadata::is_file);
+        Self::bytes(quiet, data.map(|data| data.len()))
+    }
+
     /// The same of so many pieces.
     pub(crate) fn pieces(quiet: bool, total: Option<u64>) -> Self {
         Self::of(quiet, total, "{pos} of {len}", "{pos}")

@@ -9,6 +9,7 @@ use larder::{Builder, CollectionInfo, Database, ErrorKind, ReadTx, Snapshot, Unl
 
 use crate::args::Credentials;
 use crate::fault::{Code, Fault, Result};
+use crate::progress::created;
 
 /// A file that commands work on.
 pub(crate) struct Session {
@@ -64,7 +65,7 @@ impl Session {
     }
 
     /// The database to write, created where there is no such file.
-    pub(crate) fn writer_or_new(&self) -> Result<&Database> {
+    fn writer_or_new(&self) -> Result<&Database> {
         if !self.file.exists() {
             return self.writer_by(Builder::create);
         }
@@ -155,8 +156,20 @@ impl Session {
         })
     }
 
+    /// Fills the database, created where there is no such file; one that was created in vain is taken away.
+    pub(crate) fn fill<T>(&self, fill: impl FnOnce(&Database) -> Result<T>) -> Result<T> {
+        let is_new = !self.file.exists();
+        created(is_new.then_some(self.file.as_path()));
+        let filled = self.writer_or_new().and_then(fill);
+        created(None);
+        if is_new && filled.is_err() {
+            self.discard();
+        }
+        filled
+    }
+
     /// Takes away a file that was created in vain.
-    pub(crate) fn discard(&self) {
+    fn discard(&self) {
         if let Some(opened) = self.opened.get() {
             // Nobody misses what it held.
             drop(opened.database().clone().close());

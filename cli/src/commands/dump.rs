@@ -19,7 +19,9 @@ use std::path::Path;
 
 use larder::serde_json::{self, Value, json};
 use larder::types::{IndexDefinition, RecordType};
-use larder::{CollectionKind, Database, Document, DocumentKey, PathIndex, ReadTx, WriteTx};
+use larder::{
+    CollectionInfo, CollectionKind, Database, Document, DocumentKey, PathIndex, ReadTx, WriteTx,
+};
 use serde::{Deserialize, Serialize};
 
 use crate::args::Yes;
@@ -27,7 +29,7 @@ use crate::commands::read::to_output;
 use crate::fault::{Code, Fault, Result};
 use crate::input;
 use crate::out::{self, Out};
-use crate::progress::{Progress, created};
+use crate::progress::Progress;
 use crate::session::{Session, from_hex, to_hex};
 
 const VERSION: u32 = 1;
@@ -76,8 +78,9 @@ pub(crate) fn dump(
 ) -> Result<()> {
     let db = session.reader()?;
     let tx = db.read()?;
-    let catalog = catalog(db, &tx)?;
-    let total: u64 = tx.collections()?.iter().map(|info| info.entries).sum();
+    let all = tx.collections()?;
+    let total: u64 = all.iter().map(|info| info.entries).sum();
+    let catalog = catalog(db, all)?;
     let count = to_output(session, output, yes, out, |to, progress| {
         progress.set_total(total);
         let mut count = 0;
@@ -114,9 +117,9 @@ fn entries(count: u64) -> String {
     }
 }
 
-fn catalog(db: &Database, tx: &ReadTx) -> Result<Catalog> {
+fn catalog(db: &Database, all: Vec<CollectionInfo>) -> Result<Catalog> {
     let mut collections = Vec::new();
-    for info in tx.collections()? {
+    for info in all {
         let indexes = info
             .indexes
             .into_iter()
@@ -206,10 +209,7 @@ pub(crate) fn load(
     records_as_documents: bool,
     out: &mut Out,
 ) -> Result<()> {
-    let bytes = std::fs::metadata(input)
-        .ok()
-        .filter(std::fs::Metadata::is_file);
-    let progress = Progress::bytes(out.quiet, bytes.map(|data| data.len()));
+    let progress = Progress::file(out.quiet, input);
     let from = input::open(input, |from| Box::new(progress.reader(from)))
         .map_err(|error| Fault::file(input.display(), &error))?;
     let mut lines = Lines::new(from);
@@ -217,21 +217,9 @@ pub(crate) fn load(
     if !records_as_documents {
         refuse_records(&catalog)?;
     }
-    let is_new = !session.file.exists();
-    created(is_new.then_some(session.file.as_path()));
-    let loaded = load_all(session.writer_or_new()?, &catalog, &mut lines);
+    let (count, left) = session.fill(|db| load_all(db, &catalog, &mut lines))?;
     drop(lines);
-    created(None);
     drop(progress);
-    let (count, left) = match loaded {
-        Ok(loaded) => loaded,
-        Err(fault) => {
-            if is_new {
-                session.discard();
-            }
-            return Err(fault);
-        }
-    };
     for index in &left {
         eprintln!("larder: left out {index}: an index of documents cannot be like this");
     }

@@ -30,20 +30,29 @@ pub(crate) fn check(session: &Session, out: &mut Out) -> Result<()> {
             out::counted(report.records, "record"),
             report.index_entries,
         ))?;
-        problems.iter().try_for_each(|problem| out.line(problem))?;
-        if report.is_ok() {
-            out.line("everything is as it should be")?;
-        }
-        Ok(())
+        problems_or(&problems, "everything is as it should be", out)
     })?;
-    if report.is_ok() {
+    verdict(
+        session,
+        report.is_ok(),
+        &out::counted(report.problem_count, "problem"),
+    )
+}
+
+/// The problems, or that there are none.
+fn problems_or(problems: &[String], none: &str, out: &mut Out) -> Result<()> {
+    if problems.is_empty() {
+        return out.line(none);
+    }
+    problems.iter().try_for_each(|problem| out.line(problem))
+}
+
+/// The exit code of a file that is looked at.
+fn verdict(session: &Session, is_ok: bool, found: &str) -> Result<()> {
+    if is_ok {
         return Ok(());
     }
-    let what = format!(
-        "{} in {}",
-        out::counted(report.problem_count, "problem"),
-        session.file.display()
-    );
+    let what = format!("{found} in {}", session.file.display());
     Err(Fault::new(Code::Damaged, what).hint(DAMAGED))
 }
 
@@ -73,24 +82,13 @@ pub(crate) fn scrub(session: &Session, rate: Option<u64>, out: &mut Out) -> Resu
             "{} verified",
             out::counted(report.blocks, "block")
         ))?;
-        report
-            .problems
-            .iter()
-            .try_for_each(|problem| out.line(problem))?;
-        if report.is_ok() {
-            out.line("every block that is in use is whole")?;
-        }
-        Ok(())
+        problems_or(&report.problems, "every block that is in use is whole", out)
     })?;
-    if report.is_ok() {
-        return Ok(());
-    }
-    let what = format!(
-        "{} in {}",
-        out::counted(report.damaged_count, "damaged block"),
-        session.file.display()
-    );
-    Err(Fault::new(Code::Damaged, what).hint(DAMAGED))
+    verdict(
+        session,
+        report.is_ok(),
+        &out::counted(report.damaged_count, "damaged block"),
+    )
 }
 
 pub(crate) fn compact(session: &Session, out: &mut Out) -> Result<()> {

@@ -13,7 +13,7 @@ use crate::commands::write::documents_only;
 use crate::fault::{Code, Fault, Result};
 use crate::input::{self, Format, Place};
 use crate::out::{self, Out};
-use crate::progress::{Progress, created};
+use crate::progress::Progress;
 use crate::session::Session;
 
 pub(crate) fn run(session: &Session, args: &ImportArgs, out: &mut Out) -> Result<()> {
@@ -26,27 +26,12 @@ pub(crate) fn run(session: &Session, args: &ImportArgs, out: &mut Out) -> Result
         }
     }
     let format = format_of(args)?;
-    let bytes = std::fs::metadata(&args.input)
-        .ok()
-        .filter(std::fs::Metadata::is_file);
-    let progress = Progress::bytes(out.quiet, bytes.map(|data| data.len()));
+    let progress = Progress::file(out.quiet, &args.input);
     // Before a new file is made.
     let from = input::open(&args.input, |from| Box::new(progress.reader(from)))
         .map_err(|error| Fault::file(args.input.display(), &error))?;
-    let is_new = !session.file.exists();
-    created(is_new.then_some(session.file.as_path()));
-    let imported = import(session.writer_or_new()?, args, format, from);
-    created(None);
+    let count = session.fill(|db| import(db, args, format, from))?;
     drop(progress);
-    let count = match imported {
-        Ok(count) => count,
-        Err(fault) => {
-            if is_new {
-                session.discard();
-            }
-            return Err(fault);
-        }
-    };
     let value = json!({"imported": count, "collection": args.collection});
     out.result(&value, |out| {
         out.line(&format!(
